@@ -1,1 +1,39 @@
-fn main() {}
+//! The project's own chores: `cargo xtask test | tidy | codegen | bench`.
+
+mod codegen;
+mod setup;
+mod stage;
+mod test;
+mod tidy;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own chores")]
+struct Args {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Install what the tests need and run them all.
+    Test(test::Options),
+    /// Hold the tree against the crate rules and the house rules.
+    Tidy,
+    /// Generate the AWS wire types from the pinned service model.
+    Codegen {
+        /// Compare with what is checked in instead of writing.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Args::parse().chore {
+        Chore::Test(options) => test::run(&options),
+        Chore::Tidy => tidy::run(),
+        Chore::Codegen { check } => codegen::run(check),
+    }
+}
