@@ -1,1 +1,1 @@
-//! model
+//! Pure domain types.

@@ -1,0 +1,74 @@
+"""Finds what sandboxes may leave behind: processes, cgroups, mounts, loop devices."""
+
+import os
+import time
+from pathlib import Path
+
+PATIENCE_S = 6
+
+
+def children(pid):
+    """All descendants of a process."""
+    found, open_ = [], [pid]
+    while open_:
+        try:
+            tasks = os.listdir(f"/proc/{open_[0]}/task")
+        except OSError:
+            tasks = []
+        parent = open_.pop(0)
+        for task in tasks:
+            try:
+                kids = Path(f"/proc/{parent}/task/{task}/children").read_text().split()
+            except OSError:
+                continue
+            found += map(int, kids)
+            open_ += map(int, kids)
+    return found
+
+
+def command_line(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def sandbox_processes(server_pid):
+    """Every process below the server but the spawner itself."""
+    return [pid for pid in children(server_pid) if "__spawner" not in command_line(pid)]
+
+
+def cgroups():
+    """The sandboxes' cgroups that exist now, on v1 or v2."""
+    found = []
+    for folder, names, _ in os.walk("/sys/fs/cgroup"):
+        if Path(folder).name.startswith("lambkin-"):
+            found += [f"{folder}/{name}" for name in names]
+    return found
+
+
+def host_mounts():
+    """Mounts of the host's name space that carry our name."""
+    return [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if "lambkin" in line]
+
+
+def network_namespaces(server_pid):
+    """Distinct network name spaces of the server's tree, besides the host's."""
+    mine = os.stat("/proc/self/ns/net").st_ino
+    seen = set()
+    for pid in children(server_pid):
+        try:
+            seen.add(os.stat(f"/proc/{pid}/ns/net").st_ino)
+        except OSError:
+            continue
+    return seen - {mine}
+
+
+def wait_until_none(look, what):
+    """Fails with what is left when it does not go away in time."""
+    deadline = time.monotonic() + PATIENCE_S
+    while left := look():
+        if time.monotonic() > deadline:
+            shown = [f"{item} {command_line(item)}" if isinstance(item, int) else item for item in left]
+            raise AssertionError(f"left over: {what}: {shown[:10]}")
+        time.sleep(0.05)
