@@ -1,0 +1,81 @@
+//! The release binary under measurement, in a folder of its own.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+use super::connection::Connection;
+use crate::workspace;
+
+const ACCESS_KEY_ID: &str = "AKIABENCHBENCHBENCH0";
+const SECRET_ACCESS_KEY: &str = "bench-secret-that-opens-nothing-else-000";
+const READY: Duration = Duration::from_secs(20);
+
+pub(super) struct Server {
+    child: Child,
+    folder: PathBuf,
+    pub(super) address: SocketAddr,
+}
+
+impl Server {
+    pub(super) fn start() -> anyhow::Result<Self> {
+        let folder = workspace::target().join("bench-server");
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder)?;
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let child = spawn(&folder, address)?;
+        let server = Self { child, folder, address };
+        server.wait_ready()?;
+        Ok(server)
+    }
+
+    fn wait_ready(&self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + READY;
+        let request = format!("GET /health HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
+        while Instant::now() < deadline {
+            let answer = Connection::open(self.address)
+                .and_then(|mut connection| Ok(connection.call(request.as_bytes())?.0));
+            if answer.is_ok_and(|status| status == 200) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("not ready after {READY:?}; see {}", self.folder.join("log").display())
+    }
+
+    /// The server's process id, whose descendants are the sandboxes.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(super) fn keys(&self) -> (&'static str, &'static str) {
+        (ACCESS_KEY_ID, SECRET_ACCESS_KEY)
+    }
+}
+
+fn spawn(folder: &Path, address: SocketAddr) -> anyhow::Result<Child> {
+    let log = std::fs::File::create(folder.join("log"))?;
+    let child = Command::new(workspace::target().join("release/lambkin"))
+        .args(["serve", "--allow-nearest-runtime", "--listen", &address.to_string()])
+        .arg("--data-dir")
+        .arg(folder.join("data"))
+        .env("LAMBKIN_MASTER_KEY_FILE", folder.join("master.key"))
+        .env("LAMBKIN_ROOT_ACCESS_KEY_ID", ACCESS_KEY_ID)
+        .env("LAMBKIN_ROOT_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()?;
+    Ok(child)
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // SIGTERM, so that the server drains and its sandboxes go with it.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+    }
+}
