@@ -3,7 +3,7 @@
 mod apt;
 mod venv;
 
-pub(crate) use venv::python;
+pub(crate) use venv::{install as venv, python};
 
 /// Everything the tests need beyond the Rust toolchain.
 pub(crate) fn run() -> anyhow::Result<()> {

@@ -19,7 +19,7 @@ fn folder() -> PathBuf {
 }
 
 /// Makes the environment, again whenever the pinned versions change.
-pub(super) fn install() -> anyhow::Result<()> {
+pub(crate) fn install() -> anyhow::Result<()> {
     let wanted = std::fs::read_to_string(workspace::root().join(REQUIREMENTS))?;
     let stamp = folder().join("requirements.stamp");
     if std::fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {

@@ -1,0 +1,76 @@
+//! Lambkin's own routes beside AWS's: their paths and JSON bodies, shared by the server and the command line.
+//!
+//! All are signed like Lambda's own calls (SigV4, service `lambda`).
+
+use serde::{Deserialize, Serialize};
+
+/// `GET`: log lines of a function, oldest first, one [`LogLine`] a line (`application/x-ndjson`).
+/// Query: `since_ms`, `request_id`, `follow=true` (the answer then has no end).
+pub const LOGS: &str = "/lambkin/v1/logs/";
+/// `GET`: a [`Ledger`]. Query: `from_ms`, `to_ms` (default: the current calendar month, UTC).
+pub const LEDGER: &str = "/lambkin/v1/ledger";
+/// `GET`: a list of [`RuntimeLine`].
+pub const RUNTIMES: &str = "/lambkin/v1/runtimes";
+/// `GET`, presigned: the package of a function, as it was uploaded.
+pub const CODE: &str = "/lambkin/v1/code/";
+
+/// One log event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// Milliseconds since 1970.
+    pub timestamp_ms: i64,
+    /// The invoke it belongs to; absent during INIT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The log stream: one per environment.
+    pub stream: String,
+    /// The text, without its last line feed.
+    pub message: String,
+}
+
+/// Usage and its price over a period.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Start of the period, milliseconds since 1970.
+    pub from_ms: i64,
+    /// End of the period, exclusive.
+    pub to_ms: i64,
+    /// Invokes.
+    pub requests: u64,
+    /// Memory times billed time.
+    pub gb_seconds: f64,
+    /// Price in US dollars by AWS's public table.
+    pub cost: f64,
+    /// The same, function by function.
+    pub functions: Vec<LedgerLine>,
+}
+
+/// One function's part of a ledger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LedgerLine {
+    /// Its name.
+    pub function: String,
+    /// Its invokes.
+    pub requests: u64,
+    /// Of which failed, timed out or ran out of memory.
+    pub errors: u64,
+    /// Of which cold.
+    pub cold: u64,
+    /// Memory times billed time.
+    pub gb_seconds: f64,
+    /// Price in US dollars.
+    pub cost: f64,
+}
+
+/// One interpreter that was found, or the absence of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuntimeLine {
+    /// AWS's identifier, for instance `python3.11`.
+    pub runtime: String,
+    /// Full version, for instance `3.11.7`.
+    pub version: String,
+    /// Where it is installed.
+    pub path: String,
+    /// Whether the AWS SDK that functions import without shipping is installed for it.
+    pub sdk: bool,
+}
