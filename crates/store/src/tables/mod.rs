@@ -1,0 +1,10 @@
+//! What the database holds: one table and its queries a file.
+
+mod functions;
+pub(crate) mod journal_positions;
+pub(crate) mod master_key;
+pub(crate) mod schema;
+pub(crate) mod usage;
+
+pub use functions::Functions;
+pub use usage::{FunctionUsage, Usage};
