@@ -1,1 +1,21 @@
-fn main() {}
+//! `lambkin-init run` or `lambkin-init unpack BYTES_MAX ENTRIES_MAX`: which work this pid 1 has.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words[..] {
+        [_, "run"] => lambkin_init::run(),
+        [_, "unpack", bytes_max, entries_max] => match (bytes_max.parse(), entries_max.parse()) {
+            (Ok(bytes_max), Ok(entries_max)) => lambkin_init::unpack(bytes_max, entries_max),
+            _ => return ExitCode::from(2),
+        },
+        _ => return ExitCode::from(2),
+    };
+    if done.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,1 +1,40 @@
-//! sandbox
+//! Sandboxes: the spawner process and every kernel mechanism. The only crate with `unsafe`.
+//!
+//! ```text
+//! server                                   spawner (alone may be root)             sandbox
+//! SpawnerProcess::start ── exec ─────────▶ tries everything once
+//! Spawner::create ──────── request ──────▶ creation::begin ── clone3 ───────────▶ pid 1
+//! Sandbox  ◀── listener, output, control, meter (descriptors) ─┘                    │
+//! Sandbox::start ─────────────────────────────────── command ────────────────────▶ program
+//! Sandbox::destroy ─────── request ──────▶ kill, reap, remove the group
+//! ```
+//!
+//! `creation` tells the sequence, `linux` has one kernel mechanism per file, `spawner` the process, `handle` and
+//! `sandbox` what the server holds. It knows no function, no store and no HTTP.
+#![allow(unsafe_code)]
+
+mod code_trees;
+mod config;
+mod creation;
+mod error;
+mod failure;
+mod handle;
+mod linux;
+mod missing;
+mod package;
+mod process;
+mod protocol;
+mod sandbox;
+mod spawner;
+mod spec;
+
+pub use code_trees::CodeTree;
+pub use config::SpawnerConfig;
+pub use error::{Error, Rejection, UnpackError};
+pub use handle::Spawner;
+pub use linux::privilege::{drop_privileges, is_root};
+pub use missing::Missing;
+pub use process::SpawnerProcess;
+pub use sandbox::{Event, Exit, Sandbox, Usage};
+pub use spawner::run_spawner;
+pub use spec::{Bind, Program, Root, Spec, UnpackLimits};

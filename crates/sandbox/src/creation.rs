@@ -1,0 +1,344 @@
+//! The making of a sandbox, told in order: what the spawner does outside, what the new process does inside.
+//!
+//! ```text
+//! spawner                                    new process (a copy, in name spaces of its own)
+//! begin: sockets, log pipe
+//!        clone3 ────────────────────────────▶ descriptors arranged, all others closed
+//!        maps of user ids, cgroup             waits
+//!        release ───────────────────────────▶ cgroup name space, user, end with the spawner
+//!                                             loopback, listener ──▶ setup socket
+//!                                             mounts, pivot_root
+//!                                             limits, no_new_privs, capabilities, Landlock, seccomp
+//!        end of the setup socket ◀─────────── exec of the sealed pid 1
+//! ```
+//!
+//! Whatever step fails inside is named on the setup socket, and the process ends.
+
+use std::convert::Infallible;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::CWD;
+use rustix::mount::{UnmountFlags, unmount};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, chdir, fchdir, pivot_root};
+use rustix::system::{setdomainname, sethostname};
+use rustix::thread::{UnshareFlags, set_no_new_privs, set_thread_groups};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, at};
+use crate::linux::cgroup::Group;
+use crate::linux::mount_spaces::{self, MountSpaces};
+use crate::linux::namespaces::{self, IdMap};
+use crate::linux::privilege::{self, SANDBOX_GID, SANDBOX_UID};
+use crate::linux::{
+    capabilities, descriptors, dev, image, landlock, limits, mounts, network, parent_death, pidfd,
+    proc, seccomp, signals,
+};
+use crate::protocol;
+
+/// A name that resolves everywhere and tells nothing.
+const HOST_NAME: &[u8] = b"localhost";
+
+/// What all sandboxes of this spawner share; made once.
+pub(crate) struct Host {
+    pub(crate) spaces: MountSpaces,
+    pub(crate) rootless: bool,
+    init: OwnedFd,
+    filter: Vec<libc::sock_filter>,
+    spawner: OwnedFd,
+}
+
+impl Host {
+    pub(crate) fn prepare(spaces: MountSpaces, rootless: bool) -> Result<Self, Failure> {
+        Ok(Self {
+            spaces,
+            rootless,
+            init: image::sealed_memfd().map_err(at("seal the image of pid 1"))?,
+            filter: seccomp::program(),
+            spawner: pidfd::of_self().map_err(at("open the spawner's process"))?,
+        })
+    }
+}
+
+/// What one sandbox is made of: mounts that are attached nowhere yet, its user, its work.
+pub(crate) struct Blueprint {
+    pub(crate) root: OwnedFd,
+    /// Mounted at /var/task.
+    pub(crate) task: OwnedFd,
+    /// Mounted at /tmp.
+    pub(crate) tmp: Option<OwnedFd>,
+    pub(crate) shm_bytes: u64,
+    /// The user and group outside that the sandbox's ones are.
+    pub(crate) owner: (u32, u32),
+    pub(crate) job: Job,
+}
+
+/// What pid 1 does.
+pub(crate) enum Job {
+    /// Starts programs as it is told, with a listener for the Runtime API.
+    Run,
+    /// Unpacks a package into /var/task, without any network.
+    Unpack {
+        package: OwnedFd,
+        bytes_max: u64,
+        entries_max: u32,
+    },
+}
+
+/// A process that is setting itself up.
+pub(crate) struct Begun {
+    pub(crate) process: OwnedFd,
+    /// Tells `Setup`; ends when pid 1 was executed.
+    pub(crate) setup: OwnedFd,
+    /// What pid 1 will speak on.
+    pub(crate) control: OwnedFd,
+    /// Read end of its stdout and stderr.
+    pub(crate) output: OwnedFd,
+}
+
+/// What the new process tells before it becomes pid 1.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Setup {
+    /// Comes with the descriptor.
+    Listening,
+    Failed(Failure),
+}
+
+/// Starts the making of a sandbox. Returns as soon as the new process can go on alone.
+pub(crate) fn begin(
+    host: &Host,
+    blueprint: &Blueprint,
+    group: Option<&Group>,
+) -> Result<Begun, Failure> {
+    let (setup, setup_inside) = pair().map_err(at("make a socket"))?;
+    let (control, control_inside) = pair().map_err(at("make a socket"))?;
+    let (output, output_inside) = pipe_with(PipeFlags::CLOEXEC).map_err(at("make a pipe"))?;
+    for end in [&setup, &control, &output] {
+        rustix::io::ioctl_fionbio(end, true).map_err(at("make a socket"))?;
+    }
+    let inherited = Inherited {
+        output: output_inside.as_fd(),
+        control: control_inside.as_fd(),
+        setup: setup_inside.as_fd(),
+    };
+    let into = group.and_then(Group::clone_fd);
+    let (pid, process) = host
+        .spaces
+        .in_bare(|| {
+            namespaces::clone(namespaces::ALL, into, || {
+                inside(host, blueprint, &inherited)
+            })
+        })?
+        .map_err(at("make name spaces"))?;
+    let begun = Begun {
+        process,
+        setup,
+        control,
+        output,
+    };
+    match release(host, blueprint, group, pid, &begun) {
+        Ok(()) => Ok(begun),
+        Err(failure) => {
+            abandon(&begun.process);
+            Err(failure)
+        }
+    }
+}
+
+fn pair() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+}
+
+fn release(
+    host: &Host,
+    blueprint: &Blueprint,
+    group: Option<&Group>,
+    pid: Pid,
+    begun: &Begun,
+) -> Result<(), Failure> {
+    let uid = IdMap {
+        inside: SANDBOX_UID,
+        outside: blueprint.owner.0,
+    };
+    let gid = IdMap {
+        inside: SANDBOX_GID,
+        outside: blueprint.owner.1,
+    };
+    namespaces::map_ids(pid, uid, gid, host.rootless).map_err(at("map user ids"))?;
+    if let Some(group) = group {
+        group.attach(pid).map_err(at("join a control group"))?;
+    }
+    rustix::io::write(&begun.setup, b"!")
+        .map_err(at("release a new process"))
+        .map(drop)
+}
+
+/// Ends a process that has not begun to set itself up: it dies at once.
+fn abandon(process: &OwnedFd) {
+    if pidfd::kill(process).is_ok() {
+        let options = rustix::process::WaitIdOptions::EXITED;
+        // The process is ours and dying; there is no other answer to act upon.
+        let _ = rustix::process::waitid(rustix::process::WaitId::PidFd(process.as_fd()), options);
+    }
+}
+
+// ---- from here on: the new process ----
+
+struct Inherited<'a> {
+    output: BorrowedFd<'a>,
+    control: BorrowedFd<'a>,
+    setup: BorrowedFd<'a>,
+}
+
+/// Numbers of the descriptors in the new process. Those below `INIT` are for pid 1 to keep: its input is the
+/// control socket, its output the package or the log pipe, so that it needs no descriptor by number.
+const INIT: usize = 3;
+const SETUP: usize = 4;
+const ROOT: usize = 5;
+const TASK: usize = 6;
+const TMP: usize = 7;
+const SPAWNER: usize = 8;
+
+fn slot(number: usize) -> BorrowedFd<'static> {
+    // SAFETY: only called after `arrange` put a descriptor there, and only `exec` closes it.
+    unsafe { BorrowedFd::borrow_raw(number as i32) }
+}
+
+fn inside(host: &Host, blueprint: &Blueprint, inherited: &Inherited<'_>) {
+    let output = match &blueprint.job {
+        Job::Run => inherited.output,
+        Job::Unpack { package, .. } => package.as_fd(),
+    };
+    let slots = [
+        Some(inherited.control),
+        Some(output),
+        Some(inherited.output),
+        Some(host.init.as_fd()),
+        Some(inherited.setup),
+        Some(blueprint.root.as_fd()),
+        Some(blueprint.task.as_fd()),
+        blueprint.tmp.as_ref().map(AsFd::as_fd),
+        Some(host.spawner.as_fd()),
+    ];
+    if descriptors::arrange(&slots, INIT).is_ok() {
+        let Err(failure) = become_init(host, blueprint);
+        // If the spawner cannot be told, it is gone, and so is this process in a moment.
+        let _ = protocol::send(slot(SETUP), &Setup::Failed(failure), &[]);
+    }
+}
+
+fn become_init(host: &Host, blueprint: &Blueprint) -> Result<Infallible, Failure> {
+    take_identity(host)?;
+    let working_folder = match blueprint.job {
+        Job::Run => {
+            open_network()?;
+            c"/"
+        }
+        Job::Unpack { .. } => c"/var/task",
+    };
+    enter_root(blueprint)?;
+    sethostname(HOST_NAME).map_err(at("set the host name"))?;
+    setdomainname(b"(none)").map_err(at("set the domain name"))?;
+    chdir(working_folder).map_err(at("enter the working folder"))?;
+    renounce(host, &blueprint.job)?;
+    exec(&blueprint.job)
+}
+
+/// Waits until its name spaces are filled in, then takes the only user that they have.
+fn take_identity(host: &Host) -> Result<(), Failure> {
+    parent_death::follow(slot(SPAWNER)).map_err(at("follow the spawner"))?;
+    let mut byte = [0];
+    if rustix::io::read(slot(SETUP), &mut byte).map_err(at("wait for the spawner"))? == 0 {
+        return Err(Failure::new(
+            "wait for the spawner",
+            rustix::io::Errno::PIPE,
+        ));
+    }
+    // SAFETY: the flag leaves the descriptor table alone, which is what can break owned descriptors.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWCGROUP) }
+        .map_err(at("make a cgroup name space"))?;
+    if !host.rootless {
+        set_thread_groups(&[]).map_err(at("leave all groups"))?;
+    }
+    privilege::become_user(SANDBOX_UID, SANDBOX_GID).map_err(at("become the sandbox's user"))?;
+    parent_death::follow(slot(SPAWNER)).map_err(at("follow the spawner"))
+}
+
+fn open_network() -> Result<(), Failure> {
+    network::bring_up_loopback().map_err(at("bring up loopback"))?;
+    let listener = network::listen_for_runtime().map_err(at("listen for the Runtime API"))?;
+    protocol::send(slot(SETUP), &Setup::Listening, &[listener.as_fd()])
+        .map_err(at("hand out the listener"))
+}
+
+fn enter_root(blueprint: &Blueprint) -> Result<(), Failure> {
+    let root = slot(ROOT);
+    mounts::attach(root, CWD, mount_spaces::NEW_ROOT).map_err(at("mount the root"))?;
+    mounts::attach(slot(TASK), root, "var/task").map_err(at("mount /var/task"))?;
+    if blueprint.tmp.is_some() {
+        mounts::attach(slot(TMP), root, "tmp").map_err(at("mount /tmp"))?;
+    }
+    dev::mount_private(root, blueprint.shm_bytes)?;
+    proc::mount(root)?;
+    fchdir(root).map_err(at("enter the root"))?;
+    pivot_root(".", ".").map_err(at("change the root"))?;
+    unmount(".", UnmountFlags::DETACH).map_err(at("leave the old root"))
+}
+
+/// Gives up, in this order, what the rest would need.
+fn renounce(host: &Host, job: &Job) -> Result<(), Failure> {
+    limits::apply().map_err(at("set limits"))?;
+    set_no_new_privs(true).map_err(at("set no_new_privs"))?;
+    capabilities::drop_all().map_err(at("drop capabilities"))?;
+    landlock::restrict(matches!(job, Job::Unpack { .. })).map_err(at("restrict files"))?;
+    signals::restore();
+    seccomp::install(&host.filter).map_err(at("install the system-call filter"))
+}
+
+fn exec(job: &Job) -> Result<Infallible, Failure> {
+    let arguments = arguments(job).map_err(at("name the arguments of pid 1"))?;
+    let mut pointers: Vec<_> = arguments.iter().map(|argument| argument.as_ptr()).collect();
+    pointers.push(std::ptr::null());
+    let environment = [std::ptr::null::<libc::c_char>()];
+    let path: &CStr = c"";
+    // SAFETY: every array ends with a null pointer, and all strings live until the call returns.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            INIT,
+            path.as_ptr(),
+            pointers.as_ptr(),
+            environment.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        )
+    };
+    Err(at("execute pid 1")(io::Error::last_os_error()))
+}
+
+fn arguments(job: &Job) -> io::Result<Vec<CString>> {
+    let words = match job {
+        Job::Run => vec!["lambkin-init".to_owned(), "run".to_owned()],
+        Job::Unpack {
+            bytes_max,
+            entries_max,
+            ..
+        } => vec![
+            "lambkin-init".to_owned(),
+            "unpack".to_owned(),
+            bytes_max.to_string(),
+            entries_max.to_string(),
+        ],
+    };
+    words
+        .into_iter()
+        .map(|word| CString::new(word).map_err(io::Error::other))
+        .collect()
+}

@@ -1,0 +1,131 @@
+//! Control groups: limits on memory, processes and CPU of one sandbox, and what it has used.
+//!
+//! Owns: finding the machine's groups, one group for each sandbox below `lambkin-<pid of the spawner>`, and the
+//! removal of what a killed spawner left. Both interfaces of the kernel keep the same promises; `v1` and `v2`
+//! know their files. Refuses: to go on with half of what a controller was asked for.
+//!
+//! The spawner makes groups; the server measures them and sets their CPU quota through descriptors that the
+//! spawner opened, so that it needs no rights of its own.
+
+mod files;
+mod meter;
+mod mounts;
+mod stale;
+mod v1;
+mod v2;
+
+use rustix::process::Pid;
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use crate::missing::Missing;
+pub(crate) use meter::{Meter, Usage};
+
+/// Begins the names of our groups; the rest is the spawner's pid.
+const PREFIX: &str = "lambkin-";
+
+/// What one sandbox may use. CPU is set later, through its meter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) memory_bytes: u64,
+    /// Processes and threads, pid 1 included.
+    pub(crate) processes_max: u32,
+}
+
+/// The machine's groups, with one of our own in them.
+pub(crate) enum Hierarchy {
+    V1(v1::Hierarchy),
+    V2(v2::Hierarchy),
+}
+
+impl Hierarchy {
+    /// Finds the groups, removes what dead spawners left, and makes ours. Tells which limits cannot be kept.
+    pub(crate) fn detect() -> io::Result<(Self, Vec<Missing>)> {
+        let found = mounts::Mounts::read()?;
+        let name = format!("{PREFIX}{}", std::process::id());
+        let (hierarchy, lacking) = match found {
+            mounts::Mounts::V2(base) => {
+                stale::remove(&base);
+                let (hierarchy, lacking) = v2::Hierarchy::make(&base, &name)?;
+                (Self::V2(hierarchy), lacking)
+            }
+            mounts::Mounts::V1(bases) => {
+                bases.iter().for_each(|base| stale::remove(&base.path));
+                let (hierarchy, lacking) = v1::Hierarchy::make(&bases, &name)?;
+                (Self::V1(hierarchy), lacking)
+            }
+        };
+        Ok((hierarchy, lacking.into_iter().map(unlimited).collect()))
+    }
+
+    /// Makes the group of one sandbox; nothing is left of one that cannot be made whole.
+    pub(crate) fn create(&mut self, limits: &Limits) -> io::Result<Group> {
+        match self {
+            Self::V1(hierarchy) => hierarchy.create(limits).map(Group::V1),
+            Self::V2(hierarchy) => hierarchy.create(limits).map(Group::V2),
+        }
+    }
+}
+
+fn unlimited(controller: &str) -> Missing {
+    Missing::limit(
+        format!(
+            "the {controller} of functions is not limited: the cgroup controller \"{controller}\" is not there"
+        ),
+        format!(
+            "switch the controller on (kernel command line cgroup_enable={controller}), or delegate it: \
+            systemd-run --user --scope -p Delegate=yes lambkin ..."
+        ),
+    )
+}
+
+/// The group of one sandbox. Not removed by itself: its processes must be gone first.
+pub(crate) enum Group {
+    V1(v1::Group),
+    V2(v2::Group),
+}
+
+impl Group {
+    /// Where a process can be born into the group.
+    pub(crate) fn clone_fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::V1(_) => None,
+            Self::V2(group) => Some(group.clone_fd()),
+        }
+    }
+
+    /// Puts a process in that was not born there.
+    pub(crate) fn attach(&self, pid: Pid) -> io::Result<()> {
+        match self {
+            Self::V1(group) => group.attach(pid),
+            Self::V2(_) => Ok(()),
+        }
+    }
+
+    /// Kills every process in it.
+    pub(crate) fn kill(&self) -> io::Result<()> {
+        match self {
+            Self::V1(group) => group.kill(),
+            Self::V2(group) => group.kill(),
+        }
+    }
+
+    /// Removes it. Fails with `EBUSY` while a process in it is still dying.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        match self {
+            Self::V1(group) => group.remove(),
+            Self::V2(group) => group.remove(),
+        }
+    }
+
+    /// What measures it, for the server.
+    pub(crate) fn meter(&self) -> io::Result<Meter> {
+        match self {
+            Self::V1(group) => group.meter(),
+            Self::V2(group) => group.meter(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! Resource limits of a sandbox's processes, inherited by all of them.
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use std::io;
+
+/// Open descriptors, as on AWS.
+const DESCRIPTORS: u64 = 1_024;
+/// Locked memory, in bytes, as on AWS.
+const LOCKED_BYTES: u64 = 64 << 10;
+/// Signals that wait: real-time signals are kernel memory that no group counts.
+const SIGNALS: u64 = 4_096;
+/// Stack of a new program, in bytes, as on AWS.
+const STACK_BYTES: u64 = 8 << 20;
+
+/// Sets soft and hard limits. Memory, CPU and processes are the control group's.
+pub(crate) fn apply() -> io::Result<()> {
+    let limits = [
+        // A core file would land in /tmp, or with a handler of the host's.
+        (Resource::Core, 0),
+        (Resource::Nofile, DESCRIPTORS),
+        (Resource::Memlock, LOCKED_BYTES),
+        // POSIX message queues are kernel memory too, and Lambda has none.
+        (Resource::Msgqueue, 0),
+        (Resource::Sigpending, SIGNALS),
+        (Resource::Rtprio, 0),
+        (Resource::Nice, 0),
+    ];
+    for (resource, limit) in limits {
+        setrlimit(
+            resource,
+            Rlimit {
+                current: Some(limit),
+                maximum: Some(limit),
+            },
+        )?;
+    }
+    setrlimit(
+        Resource::Stack,
+        Rlimit {
+            current: Some(STACK_BYTES),
+            maximum: None,
+        },
+    )
+    .or_else(|_| {
+        setrlimit(
+            Resource::Stack,
+            Rlimit {
+                current: Some(STACK_BYTES),
+                maximum: Some(STACK_BYTES),
+            },
+        )
+    })?;
+    Ok(())
+}

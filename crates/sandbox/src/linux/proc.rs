@@ -1,0 +1,59 @@
+//! A sandbox's own /proc: its processes only, the kernel's switches read-only, the kernel's secrets masked.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::mount::MountAttrFlags;
+
+use super::{mounts, namespaces};
+use crate::failure::{Failure, at};
+
+/// Switches of devices: visible, never writable. Those in `sys` are too.
+const READ_ONLY: [&str; 3] = ["sysrq-trigger", "irq", "bus"];
+/// Contents of the machine's memory, keys and timers: seen as an empty file.
+const MASKED: [&str; 3] = ["kcore", "keys", "timer_list"];
+const READ_ONLY_FLAGS: u64 = mounts::READ_ONLY | libc::MOUNT_ATTR_NOEXEC;
+
+/// Mounts it at `proc` of the new root, whose own /dev/null is there by then. Comes after all other mounts:
+/// in the end it forbids the name spaces that the kernel makes for every mount that is not attached yet.
+pub(crate) fn mount(root: impl AsFd) -> Result<(), Failure> {
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let proc = mounts::new("proc", &[], attributes).map_err(at("mount /proc"))?;
+    mounts::attach(&proc, &root, "proc").map_err(at("attach /proc"))?;
+    for path in READ_ONLY {
+        cover(&proc, path, &proc, path, READ_ONLY_FLAGS)?;
+    }
+    for path in MASKED {
+        cover(&proc, path, &root, "dev/null", libc::MOUNT_ATTR_NOSUID)?;
+    }
+    let sys = copy(&proc, "sys", READ_ONLY_FLAGS).map_err(at("cover /proc/sys"))?;
+    namespaces::forbid_more(proc.as_fd()).map_err(at("forbid name spaces"))?;
+    mounts::attach(sys, &proc, "sys").map_err(at("cover /proc/sys"))
+}
+
+/// Mounts `what` over `path`. A path that this kernel does not have needs no cover.
+fn cover(
+    proc: &OwnedFd,
+    path: &'static str,
+    from: impl AsFd,
+    what: &str,
+    attributes: u64,
+) -> Result<(), Failure> {
+    let place = match mounts::open_inside(proc, path) {
+        Ok(place) => place,
+        Err(Errno::NOENT) => return Ok(()),
+        Err(error) => return Err(Failure::new(format!("open /proc/{path}"), error)),
+    };
+    copy(from, what, attributes)
+        .and_then(|tree| Ok(mounts::attach(tree, place, "")?))
+        .map_err(at(format!("cover /proc/{path}")))
+}
+
+fn copy(from: impl AsFd, what: &str, attributes: u64) -> io::Result<OwnedFd> {
+    let tree = mounts::clone_tree(from, what)?;
+    mounts::restrict(&tree, attributes, true)?;
+    Ok(tree)
+}

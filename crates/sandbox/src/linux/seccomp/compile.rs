@@ -1,0 +1,202 @@
+//! From the table to the kernel's program: a binary search over ranges of calls with the same verdict.
+
+use super::table::{Check, Rule, Verdict};
+use libc::sock_filter;
+
+/// Where the kernel puts the number, the architecture and the arguments of a call.
+const NUMBER: u32 = 0;
+const ARCHITECTURE: u32 = 4;
+const ARGUMENTS: u32 = 16;
+
+const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+const EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+const AT_LEAST: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
+const ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
+const JUMP: u16 = (libc::BPF_JMP | libc::BPF_JA) as u16;
+const MASK: u16 = (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16;
+const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+
+#[cfg(target_arch = "x86_64")]
+const OWN_ARCHITECTURE: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const OWN_ARCHITECTURE: u32 = 0xc000_00b7;
+
+/// What `setarch` sets for 32-bit tools.
+const PER_LINUX32: i32 = 8;
+
+/// Calls of the x32 interface have this bit; other numbers stay far below.
+const FOREIGN: u32 = 0x4000_0000;
+
+const UNKNOWN: Verdict = Verdict::Refuse(libc::ENOSYS as u16);
+
+/// A range of calls, from its first number to the next range's.
+#[derive(Clone, Copy)]
+struct Range {
+    first: u32,
+    end: End,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Verdict(Verdict),
+    Kill,
+}
+
+/// Compiles rules that are sorted by number.
+pub(super) fn compile(rules: &[Rule]) -> Vec<sock_filter> {
+    let mut program = vec![
+        instruction(LOAD, ARCHITECTURE),
+        branch(EQUAL, OWN_ARCHITECTURE, 1, 0),
+        instruction(RETURN, libc::SECCOMP_RET_KILL_PROCESS),
+        instruction(LOAD, NUMBER),
+    ];
+    program.extend(search(&ranges(rules)));
+    program
+}
+
+fn ranges(rules: &[Rule]) -> Vec<Range> {
+    let mut ranges = Vec::new();
+    let mut next = 0;
+    for (number, verdict) in rules {
+        let number = *number as u32;
+        if number > next {
+            add(&mut ranges, next, End::Verdict(UNKNOWN));
+        }
+        add(&mut ranges, number, End::Verdict(*verdict));
+        next = number + 1;
+    }
+    add(&mut ranges, next, End::Verdict(UNKNOWN));
+    add(&mut ranges, FOREIGN, End::Kill);
+    ranges
+}
+
+fn add(ranges: &mut Vec<Range>, first: u32, end: End) {
+    if ranges.last().is_none_or(|last| last.end != end) {
+        ranges.push(Range { first, end });
+    }
+}
+
+fn search(ranges: &[Range]) -> Vec<sock_filter> {
+    match ranges {
+        [] => Vec::new(),
+        [range] => leaf(range.end),
+        _ => {
+            let (low, high) = ranges.split_at(ranges.len() / 2);
+            let below = search(low);
+            let mut code = match u8::try_from(below.len()) {
+                Ok(skip) => vec![branch(AT_LEAST, high[0].first, skip, 0)],
+                // Conditional jumps reach 255 instructions, unconditional ones all.
+                Err(_) => vec![
+                    branch(AT_LEAST, high[0].first, 0, 1),
+                    instruction(JUMP, below.len() as u32),
+                ],
+            };
+            code.extend(below);
+            code.extend(search(high));
+            code
+        }
+    }
+}
+
+fn leaf(end: End) -> Vec<sock_filter> {
+    match end {
+        End::Kill => vec![instruction(RETURN, libc::SECCOMP_RET_KILL_PROCESS)],
+        End::Verdict(Verdict::Allow) => vec![instruction(RETURN, libc::SECCOMP_RET_ALLOW)],
+        End::Verdict(Verdict::Refuse(errno)) => vec![refuse(i32::from(errno))],
+        End::Verdict(Verdict::Check(check)) => check_code(check),
+    }
+}
+
+fn check_code(check: Check) -> Vec<sock_filter> {
+    const NAMESPACES: i32 = libc::CLONE_NEWNS
+        | libc::CLONE_NEWCGROUP
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUSER
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWNET
+        | 0x80; // CLONE_NEWTIME
+    let allow = instruction(RETURN, libc::SECCOMP_RET_ALLOW);
+    let refused = refuse(libc::EPERM);
+    match check {
+        Check::NoNamespaces => {
+            vec![
+                argument(0),
+                branch(ANY_BIT, NAMESPACES as u32, 0, 1),
+                refused,
+                allow,
+            ]
+        }
+        Check::SocketKinds => socket_code(),
+        Check::LocalSockets => {
+            let family = refuse(libc::EAFNOSUPPORT);
+            vec![
+                argument(0),
+                branch(EQUAL, libc::AF_UNIX as u32, 1, 0),
+                family,
+                allow,
+            ]
+        }
+        Check::NoTyping => vec![
+            argument(1),
+            branch(EQUAL, libc::TIOCSTI as u32, 1, 0),
+            branch(EQUAL, libc::TIOCLINUX as u32, 0, 1),
+            refused,
+            allow,
+        ],
+        Check::HarmlessPrctl => vec![
+            argument(0),
+            branch(EQUAL, libc::PR_SET_MM as u32, 1, 0),
+            branch(EQUAL, libc::PR_SET_PTRACER as u32, 0, 1),
+            refused,
+            allow,
+        ],
+        Check::HarmlessPersonality => vec![
+            argument(0),
+            branch(EQUAL, u32::MAX, 3, 0),
+            instruction(MASK, !((libc::ADDR_NO_RANDOMIZE | PER_LINUX32) as u32)),
+            branch(EQUAL, 0, 1, 0),
+            refused,
+            allow,
+        ],
+    }
+}
+
+/// Local sockets of every type; IPv4 and IPv6 for TCP and UDP; netlink for the routing tables, which is how the
+/// C library lists addresses.
+fn socket_code() -> Vec<sock_filter> {
+    const TYPE_BITS: u32 = 0xf;
+    let allow = instruction(RETURN, libc::SECCOMP_RET_ALLOW);
+    vec![
+        argument(0),
+        branch(EQUAL, libc::AF_UNIX as u32, 10, 0),
+        branch(EQUAL, libc::AF_INET as u32, 3, 0),
+        branch(EQUAL, libc::AF_INET6 as u32, 2, 0),
+        branch(EQUAL, libc::AF_NETLINK as u32, 5, 0),
+        refuse(libc::EAFNOSUPPORT),
+        argument(1),
+        instruction(MASK, TYPE_BITS),
+        branch(EQUAL, libc::SOCK_STREAM as u32, 3, 0),
+        branch(EQUAL, libc::SOCK_DGRAM as u32, 2, 3),
+        argument(2),
+        branch(EQUAL, libc::NETLINK_ROUTE as u32, 0, 1),
+        allow,
+        refuse(libc::EPERM),
+    ]
+}
+
+fn argument(index: u32) -> sock_filter {
+    instruction(LOAD, ARGUMENTS + 8 * index)
+}
+
+fn refuse(errno: i32) -> sock_filter {
+    instruction(RETURN, libc::SECCOMP_RET_ERRNO | errno as u32)
+}
+
+fn instruction(code: u16, k: u32) -> sock_filter {
+    branch(code, k, 0, 0)
+}
+
+fn branch(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
+    sock_filter { code, jt, jf, k }
+}

@@ -1,0 +1,41 @@
+//! The system-call filter of every sandbox: what is not in the reviewed table does not exist inside.
+//!
+//! `table` says what is allowed and for whom, `compile` makes the kernel's program of it. A call of another
+//! architecture kills the process; an unknown call is answered ENOSYS, so that programs take their fallback; one
+//! that is known and refused is answered EPERM.
+
+mod compile;
+mod table;
+
+use std::io;
+
+/// The filter as the kernel takes it; made once.
+pub(crate) fn program() -> Vec<libc::sock_filter> {
+    compile::compile(&table::rules())
+}
+
+/// Puts this process and all it will start under the filter. It needs no_new_privs.
+pub(crate) fn install(program: &[libc::sock_filter]) -> io::Result<()> {
+    let length = u16::try_from(program.len()).map_err(io::Error::other)?;
+    let filter = libc::sock_fprog {
+        len: length,
+        filter: program.as_ptr().cast_mut(),
+    };
+    // SAFETY: the kernel copies `length` instructions from a slice of that length and writes nothing.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            0,
+            &raw const filter,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! What the server and the spawner say to each other, over one SOCK_SEQPACKET pair.
+//!
+//! A request carries a number, its answer the same one; answers come in any order. Descriptors travel beside
+//! the message. A message that does not fit or does not parse is an error of the program, and ends the talk.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::config::SpawnerConfig;
+use crate::error::Rejection;
+use crate::failure::Failure;
+use crate::missing::Missing;
+use crate::spec::Root;
+
+/// Descriptor that a spawner finds its end of the pair at.
+pub(crate) const SPAWNER_FD: i32 = 3;
+/// 64 binds with paths of ordinary length; a longer message is refused by its sender.
+const MESSAGE_BYTES_MAX: usize = 32 << 10;
+/// The listener, the output, the control socket and what measures the group.
+pub(crate) const DESCRIPTORS_MAX: usize = 12;
+
+/// First message of the server.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Hello {
+    pub(crate) config: SpawnerConfig,
+}
+
+/// First message of the spawner, after it has tried everything once.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Welcome {
+    pub(crate) missing: Vec<Missing>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Request {
+    pub(crate) id: u64,
+    pub(crate) what: What,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum What {
+    /// Answered by `Created` with descriptors: listener, output, control, meter...
+    Create(CreateSandbox),
+    /// Comes with the package as a descriptor. Answered by `Unpacked` or `Rejected`.
+    Unpack {
+        bytes_max: u64,
+        entries_max: u32,
+        timeout_ms: u64,
+    },
+    /// Answered by `Done` when no process, cgroup or mount of it is left.
+    Destroy { sandbox: u64 },
+    /// Not answered.
+    FreeTree { tree: u64 },
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct CreateSandbox {
+    pub(crate) root: Root,
+    pub(crate) tree: u64,
+    pub(crate) memory_bytes: u64,
+    pub(crate) tmp_bytes: u64,
+    pub(crate) processes_max: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Answer {
+    pub(crate) id: u64,
+    pub(crate) outcome: Outcome,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    Created { sandbox: u64 },
+    Unpacked { tree: u64, bytes: u64 },
+    Rejected(Rejection),
+    Failed(Failure),
+    Done,
+}
+
+/// Sends one message with descriptors. On a full non-blocking socket: `WouldBlock`, and nothing was sent.
+pub(crate) fn send<T: Serialize>(
+    socket: impl AsFd,
+    message: &T,
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    let bytes = postcard::to_stdvec(message).map_err(io::Error::other)?;
+    if bytes.len() > MESSAGE_BYTES_MAX {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the message is too long",
+        ));
+    }
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "too many descriptors",
+        ));
+    }
+    sendmsg(
+        socket,
+        &[IoSlice::new(&bytes)],
+        &mut control,
+        SendFlags::NOSIGNAL,
+    )?;
+    Ok(())
+}
+
+/// Receives one message with its descriptors; `None` when the other end is closed.
+pub(crate) fn receive<T: DeserializeOwned>(
+    socket: impl AsFd,
+) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+    let mut bytes = [0; MESSAGE_BYTES_MAX];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut parts = [IoSliceMut::new(&mut bytes)];
+    let received = recvmsg(socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let length = received.bytes;
+    if length == 0 {
+        return Ok(None);
+    }
+    let mut descriptors = Vec::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(sent) = message {
+            descriptors.extend(sent);
+        }
+    }
+    let message = postcard::from_bytes(&bytes[..length]).map_err(io::Error::other)?;
+    Ok(Some((message, descriptors)))
+}

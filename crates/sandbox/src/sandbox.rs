@@ -1,0 +1,320 @@
+//! One sandbox, as the server holds it: its sockets, its pipe, its meter, and the talk with its pid 1.
+//!
+//! ```text
+//! ready ──start──▶ runs a program ──Exited, StartFailed──▶ ready ──▶ ...
+//!   │                   │                                    │
+//!   └───────────────────┴── destroy, drop, own end ──────────┴──▶ Gone
+//! ```
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lambkin_init::message::{Command, Report};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::net::TcpListener;
+use tokio::net::unix::pipe;
+use tokio::sync::Notify;
+
+use crate::error::Error;
+use crate::failure::{Failure, at};
+use crate::handle::Link;
+use crate::linux::cgroup::{self, Meter};
+use crate::protocol::{self, What};
+use crate::spec::Program;
+
+/// From exec to its first word; takes less than a millisecond.
+const READY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Killing is done by the kernel; a process that waits for a disk delays it.
+const KILL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Events that nobody has asked for yet. Pid 1 sends one for each program that it was told to start.
+const EVENTS_MAX: usize = 64;
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself, with this status.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// What pid 1 tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The program could not be executed.
+    StartFailed {
+        /// Error number of exec: ENOENT, ENOEXEC, EACCES, ...
+        errno: i32,
+    },
+    /// The program ended; nothing of its process group is left when this arrives.
+    Exited(Exit),
+    /// Pid 1 is gone: the sandbox is dead.
+    Gone,
+}
+
+/// What a sandbox has used since its creation; zeros where the machine cannot measure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Most memory at one time, in bytes.
+    pub memory_peak_bytes: u64,
+    /// CPU time of all its processes, in microseconds.
+    pub cpu_us: u64,
+    /// Processes that the kernel killed because the memory limit was reached.
+    pub oom_kills: u64,
+}
+
+impl From<cgroup::Usage> for Usage {
+    fn from(usage: cgroup::Usage) -> Self {
+        let cgroup::Usage {
+            memory_peak_bytes,
+            cpu_us,
+            oom_kills,
+        } = usage;
+        Self {
+            memory_peak_bytes,
+            cpu_us,
+            oom_kills,
+        }
+    }
+}
+
+/// One sandbox. Dropping it kills everything inside; `destroy` also waits for it.
+pub struct Sandbox {
+    link: Arc<Link>,
+    id: u64,
+    listener: Option<TcpListener>,
+    output: Option<pipe::Receiver>,
+    control: AsyncFd<OwnedFd>,
+    meter: Option<Meter>,
+    inbox: Mutex<Inbox>,
+    received: Notify,
+    destroyed: bool,
+}
+
+/// What pid 1 has told. Whoever waits reads for all.
+#[derive(Default)]
+struct Inbox {
+    ready: bool,
+    gone: bool,
+    kills_asked: u64,
+    kills_done: u64,
+    events: VecDeque<Event>,
+}
+
+impl Inbox {
+    fn put(&mut self, report: Option<Report>) {
+        match report {
+            Some(Report::Ready) => self.ready = true,
+            Some(Report::Killed) => self.kills_done += 1,
+            Some(Report::StartFailed { errno }) => self.event(Event::StartFailed { errno }),
+            Some(Report::Exited { code }) => self.event(Event::Exited(Exit::Code(code))),
+            Some(Report::Signaled { signal }) => self.event(Event::Exited(Exit::Signal(signal))),
+            // An unpacker's words, or none any more: this is not the pid 1 that it was.
+            Some(Report::Unpacked { .. } | Report::Rejected(_)) | None => self.gone = true,
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        if self.events.len() < EVENTS_MAX {
+            self.events.push_back(event);
+        } else {
+            self.gone = true;
+        }
+    }
+}
+
+impl Sandbox {
+    /// From the descriptors of the spawner's answer: listener, output, control, meter.
+    pub(crate) fn assemble(
+        link: Arc<Link>,
+        id: u64,
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<Self, Failure> {
+        let mut descriptors = descriptors.into_iter();
+        let (Some(listener), Some(output), Some(control)) =
+            (descriptors.next(), descriptors.next(), descriptors.next())
+        else {
+            link.tell(What::Destroy { sandbox: id });
+            return Err(Failure::new(
+                "take over a sandbox",
+                rustix::io::Errno::BADMSG,
+            ));
+        };
+        let parts = || -> io::Result<_> {
+            let listener = TcpListener::from_std(std::net::TcpListener::from(listener))?;
+            let output = pipe::Receiver::from_owned_fd(output)?;
+            // SAFETY: an `OwnedFd` is one open descriptor for as long as it lives.
+            let control = unsafe { AsyncFd::register(control) }.map_err(io::Error::from)?;
+            Ok((
+                listener,
+                output,
+                control,
+                Meter::from_descriptors(descriptors.collect())?,
+            ))
+        };
+        let (listener, output, control, meter) = parts()
+            .map_err(at("take over a sandbox"))
+            .inspect_err(|_| {
+                link.tell(What::Destroy { sandbox: id });
+            })?;
+        Ok(Self {
+            link,
+            id,
+            listener: Some(listener),
+            output: Some(output),
+            control,
+            meter,
+            inbox: Mutex::default(),
+            received: Notify::new(),
+            destroyed: false,
+        })
+    }
+
+    /// Listens on 127.0.0.1:9001 inside the sandbox's network name space. Taken once.
+    pub fn take_listener(&mut self) -> Option<TcpListener> {
+        self.listener.take()
+    }
+
+    /// Read end of stdout and stderr, non-blocking. Taken once.
+    pub fn take_output(&mut self) -> Option<pipe::Receiver> {
+        self.output.take()
+    }
+
+    /// Starts the program; its failure to start comes as an event.
+    ///
+    /// # Errors
+    /// Fails if pid 1 is gone or the program's arguments and environment are too long for a message.
+    pub async fn start(&self, program: &Program) -> Result<(), Error> {
+        let command = Command::Start {
+            argv: program.argv.clone(),
+            env: program.env.clone(),
+            cwd: program.cwd.clone(),
+        };
+        self.command(&command, |_| {}).await
+    }
+
+    /// Kills every process but pid 1 and resolves when they are gone; /tmp and the log pipe stay. The program's
+    /// exit arrives as an event.
+    ///
+    /// # Errors
+    /// Fails if the kernel does not end them within 10 s: then only `destroy` is left.
+    pub async fn kill_programs(&self) -> Result<(), Error> {
+        let mut goal = 0;
+        let asked = self.command(&Command::Kill, |inbox| {
+            inbox.kills_asked += 1;
+            goal = inbox.kills_asked;
+        });
+        match asked.await {
+            Ok(()) => {}
+            // With pid 1 everything is gone.
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        let killed = self.wait(|inbox| (inbox.kills_done >= goal || inbox.gone).then_some(()));
+        tokio::time::timeout(KILL_TIMEOUT, killed)
+            .await
+            .map_err(|_| Error::Io(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// The next event. Cancel safe.
+    pub async fn event(&self) -> Event {
+        self.wait(|inbox| {
+            inbox
+                .events
+                .pop_front()
+                .or_else(|| inbox.gone.then_some(Event::Gone))
+        })
+        .await
+    }
+
+    /// Peak memory, CPU time and out-of-memory kills since creation: reads, no waiting.
+    ///
+    /// # Errors
+    /// Fails if the kernel's files cannot be read.
+    pub fn usage(&self) -> io::Result<Usage> {
+        self.meter
+            .as_ref()
+            .map_or(Ok(Usage::default()), |meter| meter.usage().map(Usage::from))
+    }
+
+    /// CPU quota in thousandths of a core; `None` is unlimited. Takes effect at once. Without control groups
+    /// there is no quota, which the start has told.
+    ///
+    /// # Errors
+    /// Fails if the kernel refuses the quota.
+    pub fn set_cpu_limit(&self, millicores: Option<u32>) -> io::Result<()> {
+        self.meter
+            .as_ref()
+            .map_or(Ok(()), |meter| meter.set_cpu_limit(millicores))
+    }
+
+    /// Kills the sandbox and resolves when no process, cgroup or mount of it is left.
+    pub async fn destroy(mut self) {
+        // Without a spawner the kernel has killed it already.
+        let _ = self.link.ask(What::Destroy { sandbox: self.id }, &[]).await;
+        self.destroyed = true;
+    }
+
+    /// Resolves when pid 1 has said its first word.
+    pub(crate) async fn ready(&self) -> Result<(), Error> {
+        let ready = self.wait(|inbox| (inbox.ready || inbox.gone).then_some(inbox.ready));
+        match tokio::time::timeout(READY_TIMEOUT, ready).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Failure::new("start pid 1", rustix::io::Errno::CHILD).into()),
+            Err(_) => Err(Failure::new("start pid 1", rustix::io::Errno::TIMEDOUT).into()),
+        }
+    }
+
+    /// Sends a command; `sent` notes it in the same instant.
+    async fn command(
+        &self,
+        command: &Command,
+        mut sent: impl FnMut(&mut Inbox),
+    ) -> Result<(), Error> {
+        let send = |control: &OwnedFd| {
+            protocol::send(control, command, &[])?;
+            sent(&mut self.inbox());
+            Ok(())
+        };
+        Ok(self.control.async_io(Interest::WRITABLE, send).await?)
+    }
+
+    /// Reads reports until `take` finds what it looks for. Several may wait at a time.
+    async fn wait<T>(&self, mut take: impl FnMut(&mut Inbox) -> Option<T>) -> T {
+        loop {
+            let received = self.received.notified();
+            tokio::pin!(received);
+            received.as_mut().enable();
+            if let Some(found) = take(&mut self.inbox()) {
+                return found;
+            }
+            tokio::select! {
+                report = self.control.async_io(Interest::READABLE, |control| {
+                    protocol::receive::<Report>(control)
+                }) => {
+                    let report = report.ok().flatten().map(|(report, _)| report);
+                    self.inbox().put(report);
+                    self.received.notify_waiters();
+                }
+                () = received => {}
+            }
+        }
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        // A report is put in whole, so a panic elsewhere does not spoil it.
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if !self.destroyed {
+            self.link.tell(What::Destroy { sandbox: self.id });
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A sandbox for the server: asked for, set up, handed over.
+
+use std::io;
+
+use super::cells::{Cell, Creating, Source, Work};
+use super::event_loop::{EventLoop, START_TIMEOUT};
+use super::machine::Started;
+use crate::creation::{Begun, Setup};
+use crate::failure::Failure;
+use crate::protocol::{self, CreateSandbox, Outcome};
+
+impl EventLoop {
+    pub(super) fn create(&mut self, request: u64, wanted: &CreateSandbox) {
+        let Started { begun, group, uid } = match self.machine.start_sandbox(wanted) {
+            Ok(started) => started,
+            Err(failure) => return self.fail(request, failure),
+        };
+        let Begun {
+            process,
+            setup,
+            control,
+            output,
+        } = begun;
+        let work = Work::Creating(Creating {
+            request,
+            setup,
+            control,
+            output,
+            listener: None,
+        });
+        let cell = Cell::new(process, group, uid, work);
+        if let Some(id) = self.admit(request, cell) {
+            let Some(Cell {
+                work: Work::Creating(creating),
+                ..
+            }) = self.cells.get(&id)
+            else {
+                return;
+            };
+            if let Err(failure) = self.watch(&creating.setup, Source::Setup(id)) {
+                return self.fail_creation(id, failure);
+            }
+            self.remind(id, START_TIMEOUT);
+        }
+    }
+
+    /// A word of a process that sets itself up, or the silence after its exec.
+    pub(super) fn on_setup(&mut self, id: u64) {
+        match self.cells.get_mut(&id).map(|cell| &mut cell.work) {
+            Some(Work::Creating(creating)) => match protocol::receive::<Setup>(&creating.setup) {
+                Ok(Some((Setup::Listening, mut sent))) => creating.listener = sent.pop(),
+                Ok(Some((Setup::Failed(failure), _))) => self.fail_creation(id, failure),
+                Ok(None) => self.hand_over(id),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => {
+                    self.fail_creation(id, crate::failure::at("hear a new process")(error));
+                }
+            },
+            Some(Work::Unpacking(_)) => self.on_unpacker_setup(id),
+            Some(Work::Running) | None => {}
+        }
+    }
+
+    fn hand_over(&mut self, id: u64) {
+        let Some(creating) = self.end_creation(id) else {
+            return;
+        };
+        let Some(listener) = creating.listener else {
+            self.kill(id);
+            let failure = Failure::new("set up a sandbox", rustix::io::Errno::CHILD);
+            return self.fail(creating.request, failure);
+        };
+        let mut descriptors = vec![listener, creating.output, creating.control];
+        if let Some(group) = self.cells.get(&id).and_then(|cell| cell.group.as_ref()) {
+            match group.meter() {
+                Ok(meter) => descriptors.extend(meter.into_descriptors()),
+                Err(error) => {
+                    self.kill(id);
+                    let failure = crate::failure::at("measure a control group")(error);
+                    return self.fail(creating.request, failure);
+                }
+            }
+        }
+        self.answers.push(
+            creating.request,
+            Outcome::Created { sandbox: id },
+            descriptors,
+        );
+    }
+
+    pub(super) fn fail_creation(&mut self, id: u64, failure: Failure) {
+        if let Some(creating) = self.end_creation(id) {
+            self.kill(id);
+            self.fail(creating.request, failure);
+        }
+    }
+
+    fn end_creation(&mut self, id: u64) -> Option<Creating> {
+        let cell = self.cells.get_mut(&id)?;
+        match std::mem::replace(&mut cell.work, Work::Running) {
+            Work::Creating(creating) => {
+                self.unwatch(&creating.setup);
+                Some(creating)
+            }
+            other => {
+                cell.work = other;
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The first sandbox, made at start and thrown away: what cannot work on this machine fails here, with a name,
+//! and not at the first invoke.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use lambkin_init::message::Report;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::machine::{Machine, Started};
+use crate::creation::{Begun, Setup};
+use crate::failure::{Failure, at};
+use crate::linux::pidfd;
+use crate::protocol::{self, CreateSandbox};
+use crate::spec::Root;
+
+/// The whole trial; takes some 5 ms.
+const TIMEOUT: Duration = Duration::from_secs(10);
+const MEMORY_BYTES: u64 = 64 << 20;
+const TMP_BYTES: u64 = 512 << 20;
+const PROCESSES_MAX: u32 = 16;
+
+/// Makes a sandbox with an empty /var/task and waits until its pid 1 is ready.
+pub(super) fn run(machine: &mut Machine) -> Result<(), Failure> {
+    let (tree, mount) = machine.trees.begin(0, 0, (0, 0))?;
+    drop(mount);
+    machine.trees.seal(tree)?;
+    let wanted = CreateSandbox {
+        root: Root::default(),
+        tree,
+        memory_bytes: MEMORY_BYTES,
+        tmp_bytes: TMP_BYTES,
+        processes_max: PROCESSES_MAX,
+    };
+    let Started { begun, group, uid } = machine.start_sandbox(&wanted)?;
+    let until = Instant::now() + TIMEOUT;
+    let ready = hear(&begun, until);
+    let ended = pidfd::kill(&begun.process).map_err(at("kill a sandbox"));
+    let ended = ended.and_then(|()| wait(&begun.process, until));
+    pidfd::reap(&begun.process);
+    if let Some(group) = group {
+        remove(&group, until)?;
+    }
+    machine.release_user(uid);
+    machine.trees.free(tree);
+    ready.and(ended)
+}
+
+fn hear(begun: &Begun, until: Instant) -> Result<(), Failure> {
+    loop {
+        wait(&begun.setup, until)?;
+        match protocol::receive::<Setup>(&begun.setup).map_err(at("hear a new process"))? {
+            Some((Setup::Listening, _)) => {}
+            Some((Setup::Failed(failure), _)) => return Err(failure),
+            None => break,
+        }
+    }
+    wait(&begun.control, until)?;
+    match protocol::receive::<Report>(&begun.control).map_err(at("hear pid 1"))? {
+        Some((Report::Ready, _)) => Ok(()),
+        _ => Err(Failure::new("start pid 1", Errno::CHILD)),
+    }
+}
+
+fn wait(source: impl AsFd, until: Instant) -> Result<(), Failure> {
+    let left = until.saturating_duration_since(Instant::now());
+    let left = Timespec::try_from(left).unwrap_or(Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    });
+    match poll(&mut [PollFd::new(&source, PollFlags::IN)], Some(&left)) {
+        Ok(0) => Err(Failure::new("wait for a sandbox", Errno::TIMEDOUT)),
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::new("wait for a sandbox", error)),
+    }
+}
+
+fn remove(group: &crate::linux::cgroup::Group, until: Instant) -> Result<(), Failure> {
+    while let Err(error) = group.remove() {
+        if Instant::now() >= until {
+            return Err(at("remove a control group")(error));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! The cases, by name.
+
+mod ends;
+mod limits;
+mod many;
+mod packages;
+mod programs;
+mod rights;
+mod roots;
+mod view;
+
+pub(crate) type Case = (&'static str, fn());
+
+pub(crate) const ALL: &[Case] = &[
+    (
+        "programs_run_and_their_ends_are_told",
+        programs::run_and_their_ends_are_told,
+    ),
+    (
+        "kill_programs_keeps_the_sandbox",
+        programs::kill_keeps_the_sandbox,
+    ),
+    (
+        "the_runtime_api_is_reached_from_inside",
+        programs::reach_the_runtime_api,
+    ),
+    (
+        "only_what_is_meant_to_be_seen_is_seen",
+        view::only_what_is_meant_to_be_seen,
+    ),
+    (
+        "only_tmp_and_shm_can_be_written",
+        view::only_tmp_and_shm_can_be_written,
+    ),
+    (
+        "nothing_is_held_that_gives_power",
+        view::nothing_is_held_that_gives_power,
+    ),
+    ("binds_are_made_in_order", roots::binds_are_made_in_order),
+    (
+        "a_bind_never_changes_the_machine",
+        roots::a_bind_never_changes_the_machine,
+    ),
+    (
+        "tmp_is_bounded_and_not_memory",
+        limits::tmp_is_bounded_and_not_memory,
+    ),
+    ("memory_is_bounded", limits::memory_is_bounded),
+    ("processes_are_bounded", limits::processes_are_bounded),
+    (
+        "hostile_packages_are_refused",
+        packages::hostile_ones_are_refused,
+    ),
+    (
+        "a_package_is_freed_and_its_users_live_on",
+        packages::freed_while_in_use,
+    ),
+    (
+        "forty_at_once_leave_nothing",
+        many::forty_at_once_leave_nothing,
+    ),
+    (
+        "a_sandbox_for_nobody_is_destroyed",
+        many::a_sandbox_for_nobody_is_destroyed,
+    ),
+    ("the_end_of_the_server_ends_all", ends::of_the_server),
+    ("the_end_of_the_spawner_ends_all", ends::of_the_spawner),
+    (
+        "a_server_without_rights_makes_sandboxes",
+        rights::a_server_without_rights,
+    ),
+    ("without_root_it_works_with_less", rights::without_root),
+];
+
+/// Run by other cases, in a process of another kind.
+pub(crate) const INNER: &[Case] = &[
+    ("a_server_to_be_killed", ends::a_server_to_be_killed),
+    ("rootless", rights::rootless),
+    ("measure", many::measure),
+];

@@ -1,0 +1,72 @@
+//! Whatever ends first, nothing is left behind.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use lambkin_sandbox::{Error, Event};
+
+use crate::outside::{Traces, wait};
+use crate::place;
+
+pub(super) fn of_the_server() {
+    let program = std::env::current_exe().expect("this program");
+    let mut server = Command::new(program)
+        .args(["__case", "a_server_to_be_killed"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a server");
+    let mut line = String::new();
+    let output = server.stdout.take().expect("its output");
+    BufReader::new(output).read_line(&mut line).expect("a line");
+    let (folder, spawner) = line.trim().split_once(' ').expect("two words");
+    let (folder, spawner) = (
+        std::path::Path::new(folder),
+        spawner.parse().expect("a number"),
+    );
+    let uids = place::uids(server.id());
+    let traces = || Traces::of(folder, spawner, uids.clone());
+    assert!(traces().processes.len() >= 5);
+    server.kill().expect("killed");
+    server.wait().expect("reaped");
+    wait(Duration::from_millis(1500), "no trace is left", || {
+        traces().is_empty() && !std::path::Path::new(&format!("/proc/{spawner}/exe")).exists()
+    });
+    std::fs::remove_dir_all(folder).expect("nothing is mounted in the folder");
+}
+
+pub(super) fn a_server_to_be_killed() {
+    place::with(|place| async move {
+        let mut all = Vec::new();
+        for _ in 0..5 {
+            let inside = place.sandbox().await;
+            inside.start("while true; do :; done").await;
+            all.push(inside);
+        }
+        println!("{} {}", place.folder.path().display(), place.pid);
+        std::future::pending::<()>().await;
+    });
+}
+
+pub(super) fn of_the_spawner() {
+    place::with(|place| async move {
+        let inside = place.sandbox().await;
+        inside.start("while true; do :; done").await;
+        let pid = i32::try_from(place.pid)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(pid.expect("a process"), rustix::process::Signal::KILL)
+            .expect("killed");
+        place.spawner.gone().await;
+        assert_eq!(inside.sandbox.event().await, Event::Gone);
+        assert!(matches!(
+            place.spawner.create(&place.spec()).await,
+            Err(Error::SpawnerGone)
+        ));
+        inside.sandbox.destroy().await;
+        wait(Duration::from_millis(1500), "no process is left", || {
+            let traces = place.traces();
+            traces.processes.is_empty() && traces.loops.is_empty()
+        });
+    });
+}

@@ -1,0 +1,172 @@
+//! A spawner in a temporary folder, and short ways to what the cases do most.
+
+use std::io::Write;
+use std::time::Duration;
+
+use lambkin_sandbox::{
+    CodeTree, Event, Exit, Program, Root, Sandbox, Spawner, SpawnerConfig, SpawnerProcess, Spec,
+    UnpackLimits,
+};
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt;
+
+use crate::outside::Traces;
+
+/// User ids of the sandboxes of one process of these tests: several may run at a time.
+pub(crate) fn uids(process: u32) -> std::ops::Range<u32> {
+    let first = 100_000_000 + process * 100;
+    first..first + 100
+}
+
+pub(crate) const LIMITS: UnpackLimits = UnpackLimits {
+    bytes_max: 64 << 20,
+    entries_max: 1000,
+    timeout: Duration::from_secs(20),
+};
+
+pub(crate) struct Place {
+    pub(crate) spawner: Spawner,
+    pub(crate) code: CodeTree,
+    pub(crate) missing: Vec<lambkin_sandbox::Missing>,
+    pub(crate) folder: TempDir,
+    /// Process number of the spawner.
+    pub(crate) pid: u32,
+}
+
+pub(crate) fn config(folder: &TempDir) -> SpawnerConfig {
+    SpawnerConfig {
+        work_dir: folder.path().join("sandbox"),
+        server: None,
+        uids: uids(std::process::id()),
+    }
+}
+
+/// Runs a case with a spawner and one package, `hello.txt`.
+pub(crate) fn with<F: Future<Output = ()>>(case: impl FnOnce(Place) -> F) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let process = SpawnerProcess::start(&config(&folder)).expect("a spawner");
+    serve(process, folder, case);
+}
+
+/// The same with a spawner that is there already.
+pub(crate) fn serve<F: Future<Output = ()>>(
+    process: SpawnerProcess,
+    folder: TempDir,
+    case: impl FnOnce(Place) -> F,
+) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let missing = process.missing().to_vec();
+        let pid = spawner_pid();
+        let spawner = process.connect().expect("a handle");
+        let package = zip(&[("hello.txt", b"hi")]);
+        let code = spawner
+            .unpack(&package, LIMITS)
+            .await
+            .expect("an unpacked package");
+        let work = case(Place {
+            spawner,
+            code,
+            missing,
+            folder,
+            pid,
+        });
+        tokio::time::timeout(Duration::from_secs(60), work)
+            .await
+            .expect("a case ends");
+    });
+}
+
+/// This process has one child.
+pub(crate) fn spawner_pid() -> u32 {
+    let children = std::fs::read_to_string("/proc/thread-self/children").expect("children");
+    children.trim().parse().expect("one child")
+}
+
+pub(crate) fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, content) in files {
+        let options = zip::write::SimpleFileOptions::default().unix_permissions(0o755);
+        writer.start_file(*name, options).expect("an entry");
+        writer.write_all(content).expect("its content");
+    }
+    writer.finish().expect("a zip").into_inner()
+}
+
+impl Place {
+    pub(crate) fn traces(&self) -> Traces {
+        Traces::of(self.folder.path(), self.pid, uids(std::process::id()))
+    }
+
+    pub(crate) fn spec(&self) -> Spec {
+        Spec {
+            root: Root::default(),
+            code: self.code.clone(),
+            memory_bytes: 256 << 20,
+            tmp_bytes: 512 << 20,
+            processes_max: 100,
+        }
+    }
+
+    pub(crate) async fn sandbox(&self) -> Inside {
+        self.sandbox_of(self.spec()).await
+    }
+
+    pub(crate) async fn sandbox_of(&self, spec: Spec) -> Inside {
+        let mut sandbox = self.spawner.create(&spec).await.expect("a sandbox");
+        let output = sandbox.take_output().expect("its output");
+        Inside { sandbox, output }
+    }
+}
+
+pub(crate) struct Inside {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) output: tokio::net::unix::pipe::Receiver,
+}
+
+impl Inside {
+    pub(crate) async fn start(&self, script: &str) {
+        let program = Program {
+            argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
+            env: vec![("PATH".into(), "/usr/bin:/bin".into())],
+            cwd: "/var/task".into(),
+        };
+        self.sandbox.start(&program).await.expect("a start");
+    }
+
+    /// Runs a script to its end: its exit, and its output up to a closing mark.
+    pub(crate) async fn run(&mut self, script: &str) -> (Exit, String) {
+        self.start(&format!(
+            "({script}) 2>&1; code=$?; echo; echo =end=; exit $code"
+        ))
+        .await;
+        let text = self.read_until("\n=end=\n").await;
+        match self.sandbox.event().await {
+            Event::Exited(exit) => (exit, text),
+            other => panic!("{other:?} after {text}"),
+        }
+    }
+
+    /// Runs a script that must succeed.
+    pub(crate) async fn sh(&mut self, script: &str) -> String {
+        let (exit, text) = self.run(script).await;
+        assert_eq!(exit, Exit::Code(0), "{script}: {text}");
+        text.trim_end().to_owned()
+    }
+
+    pub(crate) async fn read_until(&mut self, mark: &str) -> String {
+        let mut text = Vec::new();
+        while !text.ends_with(mark.as_bytes()) {
+            let mut bytes = [0; 4096];
+            let count = self.output.read(&mut bytes).await.expect("output");
+            assert!(count > 0, "ended after {}", String::from_utf8_lossy(&text));
+            text.extend_from_slice(&bytes[..count]);
+        }
+        text.truncate(text.len() - mark.len());
+        String::from_utf8(text).expect("text")
+    }
+}
