@@ -1,1 +1,166 @@
-//! engine
+//! The engine: from a valid request to a function's answer, and everything that decides on the way.
+//!
+//! Owns: the invoke path (admit, place, run, meter), environments, the Runtime API, logs, the semantics of the
+//! control plane, and which runtimes this machine has.
+//! Refuses: HTTP towards clients (`api`), files and tables (`store`), kernel mechanisms (`sandbox`).
+
+mod admission;
+mod code;
+mod environment;
+mod failure;
+pub mod functions;
+mod invocation;
+pub mod invoke;
+mod log;
+mod memory;
+mod pool;
+mod runtime_api;
+pub mod runtimes;
+#[cfg(test)]
+mod testing;
+mod trace;
+
+use admission::Admission;
+use code::Trees;
+use environment::Host;
+use functions::Functions;
+use lambkin_model::{Limits, Scope};
+use lambkin_sandbox::Spawner;
+use lambkin_store::Store;
+use memory::Memory;
+use pool::Pools;
+use runtimes::Runtimes;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Longest that running invocations may go on once the server is told to end; then they are killed.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest that taking down every sandbox may take.
+const TEARDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the operator can set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Whose functions these are.
+    pub scope: Scope,
+    /// AWS's quotas, as the operator changed them.
+    pub limits: Limits,
+    /// How long an environment rests before it is taken down.
+    pub idle_timeout: Duration,
+    /// Memory of the machine, in bytes, that environments leave free: below it invokes get 429.
+    pub memory_reserve_bytes: u64,
+    /// Bytes of unpacked code kept in memory; least recently used goes first.
+    pub code_cache_bytes_max: u64,
+}
+
+/// The running engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    scope: Scope,
+    functions: Functions,
+    admission: Admission,
+    pools: Arc<Pools>,
+    host: Arc<Host>,
+}
+
+/// Why the engine does not start; a text for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(pub String);
+
+impl Engine {
+    /// Loads all functions, sweeps what a kill left, settles what was in progress.
+    pub async fn start(
+        config: Config,
+        store: Store,
+        spawner: Spawner,
+        runtimes: Runtimes,
+    ) -> Result<Self, StartError> {
+        let Config { scope, limits, .. } = config;
+        let unzipped = limits.code_size_unzipped_bytes;
+        let cache = config.code_cache_bytes_max;
+        let trees = Arc::new(Trees::new(spawner.clone(), store.clone(), unzipped, cache));
+        let admission = Admission::new(limits.concurrent_executions);
+        let host = Arc::new(Host {
+            store: store.clone(),
+            spawner,
+            trees: Arc::clone(&trees),
+            runtimes: runtimes.clone(),
+            memory: Memory::new(config.memory_reserve_bytes),
+            idle_timeout: config.idle_timeout,
+            owners: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        });
+        let pools = Arc::new(Pools::new(Arc::clone(&host)));
+        let loading = Functions::load(
+            scope.clone(),
+            limits,
+            store,
+            trees,
+            Arc::clone(&pools),
+            runtimes,
+        );
+        let functions = loading
+            .await
+            .map_err(|error| StartError(error.to_string()))?;
+        Ok(Self(Arc::new(Inner {
+            scope,
+            functions,
+            admission,
+            pools,
+            host,
+        })))
+    }
+
+    /// Account and region that this server serves.
+    pub fn scope(&self) -> &Scope {
+        &self.0.scope
+    }
+
+    /// Everything durable.
+    pub fn store(&self) -> &Store {
+        &self.0.host.store
+    }
+
+    /// The control plane.
+    pub fn functions(&self) -> &Functions {
+        &self.0.functions
+    }
+
+    /// The interpreters of this machine.
+    pub fn runtimes(&self) -> &Runtimes {
+        &self.0.host.runtimes
+    }
+
+    /// Runs one synchronous invocation. It runs to its end and is metered even if the caller drops this.
+    pub async fn invoke(&self, request: invoke::Request) -> Result<invoke::Answer, invoke::Error> {
+        invoke::invoke(&self.0, request).await
+    }
+
+    /// No new invokes; running ones have finished or been killed when this returns; every sandbox is gone.
+    pub async fn shutdown(&self) {
+        let drained = tokio::time::timeout(DRAIN_TIMEOUT, self.0.admission.close()).await;
+        if drained.is_err() {
+            tracing::warn!("invocations are killed: they did not end in {DRAIN_TIMEOUT:?}");
+        }
+        if tokio::time::timeout(DRAIN_TIMEOUT, self.0.functions.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!("an update is left unsettled; the next start settles it");
+        }
+        let host = &self.0.host;
+        host.stop.cancel();
+        host.owners.close();
+        if tokio::time::timeout(TEARDOWN_TIMEOUT, host.owners.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some sandboxes are left to the spawner's end");
+        }
+    }
+}

@@ -1,75 +1,84 @@
-//! Why a data folder cannot be opened, for the person who started the server.
+//! Why a data folder is not opened. Each text says what to do.
 
+use crate::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a data folder cannot be opened: what, why, and what to do.
+/// Why a data folder is not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another server has it.
+    /// Another server holds the folder.
     #[error(
-        "the data folder {} is in use by the server with pid {pid}; stop that one or choose another folder with --data-dir",
-        folder.display()
+        "the data folder {} is in use by process {pid}; stop that server or name another folder with --data-dir", .folder.display()
     )]
     Locked {
-        /// The folder.
+        /// The data folder.
         folder: PathBuf,
-        /// The holder, as it said itself.
+        /// The holder, or `unknown` in the moment before it says so.
         pid: String,
     },
-    /// A newer version of this program has written it.
+    /// A newer version has written the folder.
     #[error(
-        "the data folder {} has schema {found}, which this version does not know; start the version that made it, or a newer one",
-        folder.display()
+        "the data folder {} has schema {found}, newer than {known}, the newest that this version knows; use the newer version of lambkin", .folder.display(), known = crate::tables::schema::VERSION
     )]
     Newer {
-        /// The folder.
+        /// The data folder.
         folder: PathBuf,
-        /// Its schema's number.
+        /// The number that was found.
         found: String,
     },
-    /// A file of ours holds something else.
-    #[error("{} is not a file of Lambkin's; choose another folder with --data-dir", file.display())]
+    /// `VERSION` holds no number.
+    #[error("{} holds no schema number; name an empty folder or one of lambkin's with --data-dir", .file.display())]
     NotAFolderOfOurs {
         /// The file.
         file: PathBuf,
     },
-    /// The master key is another one.
+    /// The folder was sealed with another master key.
     #[error(
-        "the master key in {} did not seal the data folder {}; name the right one with --master-key-file",
-        file.display(),
-        folder.display()
+        "the master key {} is not the one that the data folder {} was sealed with; set master_key_file to the right one", .file.display(), .folder.display()
     )]
     WrongKey {
-        /// The folder.
+        /// The data folder.
         folder: PathBuf,
-        /// The key's file.
+        /// The key file.
         file: PathBuf,
     },
-    /// The system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
+    /// A cap on logs below 1 MiB.
+    #[error("log_function_mib and log_total_mib must be at least 1")]
+    LogCapTooSmall,
+    /// The file system failed.
+    #[error("cannot {what} {}: {source}; check the disk and who owns the data folder", .path.display())]
     Io {
-        /// What was tried.
-        action: &'static str,
-        /// On what.
+        /// What was to be done.
+        what: &'static str,
+        /// With which file or folder.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// The database refused.
-    #[error("cannot open the database: {0}")]
-    Database(#[from] rusqlite::Error),
-    /// A first read or write failed.
-    #[error("cannot prepare the store: {0}")]
-    Store(#[from] crate::Error),
+    /// The database or the journal could not be brought up to date.
+    #[error("cannot open the database: {0}; check the disk and who owns the data folder")]
+    Database(String),
 }
 
 impl OpenError {
-    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+    pub(crate) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io {
-            action,
+            what,
             path: path.to_owned(),
             source,
         }
+    }
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error.to_string())
+    }
+}
+
+impl From<Error> for OpenError {
+    fn from(error: Error) -> Self {
+        Self::Database(error.to_string())
     }
 }

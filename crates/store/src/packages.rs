@@ -85,6 +85,11 @@ impl Packages {
         self.run(move |files| files.sweep(&keep)).await
     }
 
+    /// Refuses every later call: the folder may have another owner from now on.
+    pub(crate) fn close(&self) {
+        self.permits.close();
+    }
+
     /// Runs on tokio's blocking pool; a caller that goes away leaves the operation running to its end.
     async fn run<T: Send + 'static>(
         &self,

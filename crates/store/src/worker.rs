@@ -16,12 +16,6 @@ impl Worker {
         Ok(Self(Mutex::new(Some(handle))))
     }
 
-    /// The thread, for waking it; `None` once its end was awaited.
-    pub(crate) fn thread(&self) -> Option<thread::Thread> {
-        let handle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        handle.as_ref().map(|handle| handle.thread().clone())
-    }
-
     /// Waits up to `limit` for the thread's end, which its owner has asked for already.
     pub(crate) fn wait(&self, limit: Duration) {
         let Some(handle) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() else {

@@ -1,5 +1,6 @@
 //! Records through the journal into the tables, over kills, torn ends and a database that fails.
 
+use super::segment::Segment;
 use super::*;
 use crate::tables::{schema, usage};
 use crate::{Config, MasterKey, Store};

@@ -1,93 +1,112 @@
-//! Logs: the events of each function, in segment files with caps.
+//! Logs: events per function, in capped segment files of JSON lines.
+//!
+//! Owns: `logs/<function>/<number>.ndjson`, the queue before them, followers, and the caps. Refuses: what
+//! the lines say, and durability beyond the process: a kill costs what is queued, some milliseconds.
 //!
 //! ```text
-//! append ──bounded queue──▶ writer thread ──▶ logs/<function>/<segment>, oldest removed beyond the caps
-//!                                        └──▶ subscribers
+//! append ──bounded queue, never waits──▶ writer thread ─▶ segment files, oldest removed above the caps
+//!                                                     └─▶ followers (broadcast)
+//! read ──marker through the same queue──▶ writer: "all before you is in these files" ─▶ files, newest first
 //! ```
-//! Appending never waits: when the queue is full, events are dropped, counted, and the count is written into
-//! the function's log. Logs outlive their function, as on AWS. A kill may take what was queued, some
-//! milliseconds of log.
 
 mod event;
-mod queue;
-mod read;
+mod followers;
+mod reader;
 mod segments;
 mod writer;
 
-use crate::Error;
-use crate::worker::Worker;
-use lambkin_model::{FunctionName, RequestId, Timestamp};
-use queue::Queue;
-use segments::Segments;
-use std::collections::HashMap;
-use std::io;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::Thread;
-use std::time::Duration;
-use tokio::sync::{broadcast, oneshot};
-
 pub use event::LogEvent;
 
-/// Folder of the segments.
-pub(crate) const FOLDER: &str = "logs";
-/// Events that a slow subscriber may be behind before it loses the oldest.
-const SUBSCRIBER_EVENTS_MAX: usize = 4_096;
-/// Longest that a read waits for what is queued; the writer takes what waits every few milliseconds.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::folder::{self, Folder};
+use crate::worker::Worker;
+use crate::{Error, OpenError};
+use event::Lost;
+use followers::Followers;
+use lambkin_model::{FunctionName, RequestId, Timestamp};
+pub(crate) use segments::Caps;
+use segments::Segments;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{broadcast, oneshot};
+use writer::{Command, Writer};
+
+const FOLDER: &str = "logs";
+/// Batches that wait for the writer: a second of invokes on two cores.
+const QUEUE_BATCHES_MAX: usize = 16_384;
+/// Bytes of messages that wait for the writer.
+const QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// A reader waits this long for the writer to come to its marker.
+const MARKER_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Log events per function, in capped segment files.
 pub struct Logs {
+    folder: PathBuf,
+    queue: SyncSender<Command>,
     shared: Arc<Shared>,
-    writer: Thread,
-    worker: Worker,
+    thread: Worker,
 }
 
-/// What callers and the writer thread share.
+/// What callers and the writer share besides the queue.
+#[derive(Debug, Default)]
 struct Shared {
-    queue: Queue,
-    segments: Mutex<Segments>,
-    subscribers: Mutex<HashMap<FunctionName, broadcast::Sender<Arc<LogEvent>>>>,
+    queued_bytes: AtomicUsize,
+    followers: Followers,
+    /// Events that found the queue full or the disk failing; empty as a rule.
+    lost: Mutex<HashMap<FunctionName, Lost>>,
 }
 
 impl Logs {
-    /// `function_bytes_max` and `total_bytes_max` cap the files of one function and of all.
-    pub(crate) fn open(
-        data_dir: &Path,
-        function_bytes_max: u64,
-        total_bytes_max: u64,
-    ) -> io::Result<Self> {
-        let folder = data_dir.join(FOLDER);
-        crate::folder::make_private(&folder)?;
-        let shared = Arc::new(Shared {
-            queue: Queue::default(),
-            segments: Mutex::new(Segments::open(
-                &folder,
-                function_bytes_max,
-                total_bytes_max,
-            )?),
-            subscribers: Mutex::default(),
-        });
-        let own = Arc::clone(&shared);
-        let worker = Worker::spawn("store-logs", move || writer::run(&own))?;
-        let writer = worker
-            .thread()
-            .ok_or_else(|| io::Error::other("no log writer"))?;
+    pub(crate) fn open(data_dir: &Arc<Folder>, caps: Caps) -> Result<Self, OpenError> {
+        let folder = data_dir.path().join(FOLDER);
+        let failed = |source| OpenError::io("prepare", &folder, source);
+        folder::make_private(&folder).map_err(failed)?;
+        let segments = Segments::scan(&folder, caps).map_err(failed)?;
+        let (queue, commands) = sync_channel(QUEUE_BATCHES_MAX);
+        let shared = Arc::new(Shared::default());
+        let mut writer = Writer::new(segments, Arc::clone(&shared));
+        let data_dir = Arc::clone(data_dir);
+        let body = move || {
+            writer.run(&commands);
+            drop(data_dir);
+        };
+        let thread = Worker::spawn("store-logs", body).map_err(failed)?;
         Ok(Self {
+            folder,
+            queue,
             shared,
-            writer,
-            worker,
+            thread,
         })
     }
 
-    /// Queues events; never waits. When the queue is full they are dropped, and their number is noted in the log.
+    /// Queues events for the writer thread; never blocks. When the bounded queue is full they are
+    /// dropped, and their number is noted in the function's log.
     pub fn append(&self, function: &FunctionName, events: Vec<LogEvent>) {
-        if self.shared.queue.push(function, events) {
-            self.writer.unpark();
+        let Some(last) = events.last() else { return };
+        let lost = Lost {
+            events: events.len() as u64,
+            timestamp: last.timestamp,
+            stream: Arc::clone(&last.stream),
+        };
+        let bytes = event::queued_bytes(&events);
+        let before = self.shared.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before.saturating_add(bytes) <= QUEUE_BYTES_MAX;
+        let command = Command::Append {
+            function: function.clone(),
+            events,
+            bytes,
+        };
+        if !fits || self.queue.try_send(command).is_err() {
+            self.shared.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.shared.lose(function, lost);
         }
     }
 
-    /// The newest `limit` events at or after `since`, oldest first, with everything appended before.
+    /// The newest `limit` events at or after `since`, oldest first, including what was queued before
+    /// the call. An answer has at most 64 MiB of messages.
     pub async fn read(
         &self,
         function: &FunctionName,
@@ -95,52 +114,74 @@ impl Logs {
         request_id: Option<RequestId>,
         limit: usize,
     ) -> Result<Vec<LogEvent>, Error> {
-        self.flush().await;
-        let files = lock(&self.shared.segments).files(function, since);
-        let wanted = read::Wanted {
+        let (sender, receiver) = oneshot::channel();
+        let command = Command::Mark {
+            function: function.clone(),
+            answer: sender,
+        };
+        self.queue.try_send(command).map_err(|error| match error {
+            TrySendError::Full(_) => {
+                Error::Unavailable("the log writer is behind; try again".to_owned())
+            }
+            TrySendError::Disconnected(_) => Error::Unavailable("the store is closed".to_owned()),
+        })?;
+        let extents = match tokio::time::timeout(MARKER_WAIT_MAX, receiver).await {
+            Ok(Ok(extents)) => extents,
+            Ok(Err(_)) => return Err(Error::Unavailable("the store is closed".to_owned())),
+            Err(_) => {
+                return Err(Error::Unavailable(
+                    "the log writer is behind; try again".to_owned(),
+                ));
+            }
+        };
+        let query = reader::Query {
             since,
             request_id,
             limit,
         };
-        let task = tokio::task::spawn_blocking(move || read::newest(&files, &wanted));
+        let task = tokio::task::spawn_blocking(move || reader::read(&extents, &query));
         task.await
-            .unwrap_or_else(|error| Err(Error::Unavailable(format!("logs: {error}"))))
+            .unwrap_or_else(|error| Err(Error::Unavailable(format!("reading a log: {error}"))))
     }
 
-    /// Events from now on. A slow receiver loses the oldest.
+    /// Events that are written from now on. A slow receiver loses the oldest.
     pub fn subscribe(&self, function: &FunctionName) -> broadcast::Receiver<Arc<LogEvent>> {
-        let mut subscribers = lock(&self.shared.subscribers);
-        subscribers.retain(|_, sender| sender.receiver_count() > 0);
-        let sender = subscribers
-            .entry(function.clone())
-            .or_insert_with(|| broadcast::channel(SUBSCRIBER_EVENTS_MAX).0);
-        sender.subscribe()
+        self.shared.followers.subscribe(function)
     }
 
-    /// Functions, deleted ones too, that have a log.
+    /// Functions that have a log. Logs outlive their function, as on AWS, within the caps.
     pub fn functions(&self) -> Vec<FunctionName> {
-        lock(&self.shared.segments).functions()
+        let entries = std::fs::read_dir(&self.folder)
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut names: Vec<_> = entries
+            .filter_map(|entry| FunctionName::new(entry.file_name().to_str()?).ok())
+            .collect();
+        names.sort();
+        names
     }
 
     /// Writes what is queued and ends the thread. Blocking, for at most `limit`.
     pub(crate) fn close(&self, limit: Duration) {
-        self.shared.queue.stop();
-        self.writer.unpark();
-        self.worker.wait(limit);
-    }
-
-    /// Waits until what is queued now is written; gives up on a disk that hangs.
-    async fn flush(&self) {
-        let (sender, written) = oneshot::channel();
-        self.shared.queue.on_written(sender);
-        self.writer.unpark();
-        // Too late or never: then what is written is shown.
-        let _ = tokio::time::timeout(FLUSH_TIMEOUT, written).await;
+        // A full queue is being written; the thread then ends with the last handle.
+        let _ = self.queue.try_send(Command::Stop);
+        self.thread.wait(limit);
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl Shared {
+    fn lose(&self, function: &FunctionName, more: Lost) {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        let events = lost.get(function).map_or(0, |before| before.events);
+        lost.insert(
+            function.clone(),
+            Lost {
+                events: events + more.events,
+                ..more
+            },
+        );
+    }
 }
 
 #[cfg(test)]

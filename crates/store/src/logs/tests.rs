@@ -1,136 +1,245 @@
-//! Events are found again, live and later; caps hold; a torn line costs itself alone.
+//! Events in and out: order, filters, followers, caps, overflow, and what a kill leaves.
 
 use super::*;
+use std::fs;
 
-fn function(name: &str) -> FunctionName {
-    FunctionName::new(name).unwrap()
+const MIB: u64 = 1 << 20;
+
+struct Place {
+    folder: tempfile::TempDir,
 }
 
-fn event(at: i64, message: &str) -> LogEvent {
-    LogEvent {
-        timestamp: Timestamp(at),
-        request_id: Some(RequestId::random()),
-        stream: "s".into(),
-        message: message.to_owned(),
+impl Place {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn open(&self, function_bytes: u64, total_bytes: u64) -> Logs {
+        let folder = Arc::new(Folder::open(self.folder.path()).unwrap());
+        Logs::open(
+            &folder,
+            Caps {
+                function_bytes,
+                total_bytes,
+            },
+        )
+        .unwrap()
+    }
+
+    /// Bytes of all segment files below `logs/`.
+    fn bytes(&self, below: &str) -> u64 {
+        let entries = fs::read_dir(self.folder.path().join(FOLDER).join(below))
+            .into_iter()
+            .flatten();
+        let sizes = entries.map(|entry| {
+            let entry = entry.unwrap();
+            match entry.file_type().unwrap().is_dir() {
+                true => self.bytes(entry.file_name().to_str().unwrap()),
+                false => entry.metadata().unwrap().len(),
+            }
+        });
+        sizes.sum()
     }
 }
 
-fn open(folder: &tempfile::TempDir, function_max: u64, total_max: u64) -> Logs {
-    Logs::open(folder.path(), function_max, total_max).unwrap()
+fn name(text: &str) -> FunctionName {
+    FunctionName::new(text).unwrap()
 }
 
-async fn messages(logs: &Logs, name: &str, since: Option<i64>, limit: usize) -> Vec<String> {
-    let events = logs
-        .read(&function(name), since.map(Timestamp), None, limit)
-        .await
-        .unwrap();
+fn event(timestamp: i64, message: impl Into<String>) -> LogEvent {
+    LogEvent {
+        timestamp: Timestamp(timestamp),
+        request_id: None,
+        stream: "s".into(),
+        message: message.into(),
+    }
+}
+
+async fn messages(logs: &Logs, function: &str, limit: usize) -> Vec<String> {
+    let events = logs.read(&name(function), None, None, limit).await.unwrap();
     events.into_iter().map(|event| event.message).collect()
 }
 
 #[tokio::test]
-async fn events_are_read_back_filtered_and_after_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
-    let logs = open(&folder, 1 << 20, 1 << 20);
-    let second = event(2, "zwei\nLinien \u{1}");
-    logs.append(&function("f"), vec![event(1, "eins"), second.clone()]);
-    logs.append(&function("f"), vec![event(3, "drei")]);
-    assert_eq!(
-        messages(&logs, "f", None, 10).await,
-        ["eins", "zwei\nLinien \u{1}", "drei"]
+async fn a_read_sees_what_was_appended_before_it_in_order() {
+    let place = Place::new();
+    let logs = place.open(MIB, MIB);
+    for n in 0..100 {
+        logs.append(
+            &name("f"),
+            vec![event(n, format!("{n}a")), event(n, format!("{n}b"))],
+        );
+        let seen = messages(&logs, "f", 3).await;
+        assert_eq!(seen[seen.len() - 2..], [format!("{n}a"), format!("{n}b")]);
+    }
+    assert_eq!(messages(&logs, "f", 1_000).await.len(), 200);
+    assert_eq!(messages(&logs, "g", 1_000).await, [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn events_are_found_by_time_request_and_limit_over_segments() {
+    let place = Place::new();
+    let logs = place.open(MIB, MIB);
+    let wanted = RequestId::random();
+    for n in 0..1_000 {
+        let request_id = (n % 100 == 0).then_some(wanted);
+        logs.append(
+            &name("f"),
+            vec![LogEvent {
+                request_id,
+                ..event(n, format!("{n:0>400}"))
+            }],
+        );
+        if n % 50 == 0 {
+            logs.read(&name("f"), None, None, 1).await.unwrap();
+        }
+    }
+    assert!(
+        fs::read_dir(place.folder.path().join("logs/f"))
+            .unwrap()
+            .count()
+            > 2
     );
-    assert_eq!(messages(&logs, "f", Some(3), 10).await, ["drei"]);
-    assert_eq!(
-        messages(&logs, "f", None, 2).await,
-        ["zwei\nLinien \u{1}", "drei"]
-    );
-    let found = logs
-        .read(&function("f"), None, second.request_id, 10)
+    let times = |events: Vec<LogEvent>| {
+        events
+            .iter()
+            .map(|event| event.timestamp.0)
+            .collect::<Vec<_>>()
+    };
+    let since = logs
+        .read(&name("f"), Some(Timestamp(990)), None, 100)
         .await
         .unwrap();
-    assert_eq!(found, [second]);
-    logs.close(Duration::from_secs(5));
-    let logs = open(&folder, 1 << 20, 1 << 20);
-    assert_eq!(messages(&logs, "f", None, 1).await, ["drei"]);
-    assert_eq!(logs.functions(), [function("f")]);
-}
-
-#[tokio::test]
-async fn subscribers_get_what_comes_after() {
-    let folder = tempfile::tempdir().unwrap();
-    let logs = open(&folder, 1 << 20, 1 << 20);
-    logs.append(&function("f"), vec![event(1, "before")]);
-    messages(&logs, "f", None, 1).await;
-    let mut live = logs.subscribe(&function("f"));
-    logs.append(&function("g"), vec![event(2, "other")]);
-    logs.append(&function("f"), vec![event(3, "after")]);
-    assert_eq!(live.recv().await.unwrap().message, "after");
-}
-
-#[tokio::test]
-async fn the_oldest_go_beyond_the_caps() {
-    let folder = tempfile::tempdir().unwrap();
-    let logs = open(&folder, 8_000, 12_000);
-    for at in 0..100 {
-        logs.append(&function("f"), vec![event(at, &"x".repeat(200))]);
-        messages(&logs, "f", None, 1).await;
-    }
-    let kept = messages(&logs, "f", None, 1_000).await.len();
-    assert!((10..40).contains(&kept), "{kept}");
-    let newest = logs.read(&function("f"), None, None, 1).await.unwrap();
-    assert_eq!(newest[0].timestamp, Timestamp(99));
-    for at in 100..150 {
-        logs.append(&function("g"), vec![event(at, &"x".repeat(200))]);
-        messages(&logs, "g", None, 1).await;
-    }
-    let total: u64 = walk(folder.path())
-        .iter()
-        .map(|file| file.metadata().unwrap().len())
-        .sum();
-    assert!(total <= 12_000, "{total}");
-}
-
-fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
-    let logs = std::fs::read_dir(folder.join(FOLDER)).unwrap();
-    logs.flat_map(|entry| std::fs::read_dir(entry.unwrap().path()).unwrap())
-        .map(|entry| entry.unwrap().path())
-        .collect()
-}
-
-#[tokio::test]
-async fn a_torn_line_costs_itself_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let logs = open(&folder, 1 << 20, 1 << 20);
-    logs.append(&function("f"), vec![event(1, "whole")]);
-    messages(&logs, "f", None, 1).await;
-    logs.close(Duration::from_secs(5));
-    let file = walk(folder.path()).remove(0);
-    let mut bytes = std::fs::read(&file).unwrap();
-    bytes.extend(b"{\"t\":2,\"s\":\"s\",\"m\":\"to");
-    std::fs::write(&file, bytes).unwrap();
-    let logs = open(&folder, 1 << 20, 1 << 20);
-    assert_eq!(messages(&logs, "f", None, 10).await, ["whole"]);
-    logs.append(&function("f"), vec![event(3, "next")]);
-    logs.append(&function("f"), vec![event(4, "last")]);
-    assert!(
-        messages(&logs, "f", None, 10)
-            .await
-            .contains(&"last".to_owned())
+    assert_eq!(times(since), (990..1_000).collect::<Vec<_>>());
+    let newest = logs
+        .read(&name("f"), Some(Timestamp(10)), None, 600)
+        .await
+        .unwrap();
+    assert_eq!(times(newest), (400..1_000).collect::<Vec<_>>());
+    let of_request = logs
+        .read(&name("f"), Some(Timestamp(150)), Some(wanted), 100)
+        .await
+        .unwrap();
+    assert_eq!(
+        times(of_request),
+        (2..10).map(|n| n * 100).collect::<Vec<_>>()
     );
 }
 
 #[tokio::test]
-async fn what_finds_no_place_is_counted_in_the_log() {
-    let folder = tempfile::tempdir().unwrap();
-    let logs = open(&folder, 1 << 30, 1 << 30);
-    let large = "x".repeat(1 << 20);
-    let flood: Vec<LogEvent> = (0..80).map(|at| event(at, &large)).collect();
-    logs.append(&function("f"), flood);
-    let found = messages(&logs, "f", None, 10).await;
+async fn followers_are_told_of_their_function_alone() {
+    let place = Place::new();
+    let logs = place.open(MIB, MIB);
+    let (mut one, mut other) = (logs.subscribe(&name("f")), logs.subscribe(&name("f")));
+    logs.append(&name("g"), vec![event(0, "not for you")]);
+    logs.append(&name("f"), vec![event(1, "a"), event(2, "b")]);
+    for receiver in [&mut one, &mut other] {
+        assert_eq!(receiver.recv().await.unwrap().message, "a");
+        assert_eq!(receiver.recv().await.unwrap().message, "b");
+        assert!(receiver.try_recv().is_err());
+    }
+    drop((one, other));
+    logs.append(&name("f"), vec![event(3, "c")]);
+    assert_eq!(messages(&logs, "f", 1).await, ["c"]);
+    assert!(logs.shared.followers.of(&name("f")).is_none());
+}
+
+#[tokio::test]
+async fn caps_hold_per_function_and_in_total_and_the_newest_stays() {
+    let place = Place::new();
+    let logs = place.open(MIB, 2 * MIB);
+    let padding = "x".repeat(10_000);
+    for n in 0..200 {
+        for function in ["a", "b", "c"] {
+            logs.append(&name(function), vec![event(n, format!("{n} {padding}"))]);
+        }
+        if n % 5 == 4 {
+            for function in ["a", "b", "c"] {
+                messages(&logs, function, 1).await;
+            }
+        }
+    }
+    for function in ["a", "b", "c"] {
+        let newest = messages(&logs, function, 1).await;
+        assert!(newest[0].starts_with("199 "), "{function}");
+        assert!(place.bytes(function) <= MIB, "{function}");
+        assert!(messages(&logs, function, 1_000).await.len() > 10);
+    }
+    assert!(place.bytes("") <= 2 * MIB);
+    logs.close(Duration::from_secs(5));
+    drop(logs);
+    let smaller = place.open(MIB, MIB);
+    assert!(place.bytes("") <= MIB, "a smaller cap holds at the start");
+    assert!(messages(&smaller, "c", 1).await[0].starts_with("199 "));
+}
+
+#[tokio::test]
+async fn many_small_logs_are_bounded_too() {
+    let place = Place::new();
+    let logs = place.open(MIB, MIB);
+    for n in 0..600 {
+        logs.append(&name(&format!("f{n}")), vec![event(n, "small")]);
+        if n % 100 == 99 {
+            messages(&logs, "f0", 1).await;
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    logs.append(&name("last"), vec![event(600, "newest")]);
+    assert_eq!(messages(&logs, "last", 1).await, ["newest"]);
+    assert!(logs.functions().len() <= 256, "{}", logs.functions().len());
+}
+
+#[tokio::test]
+async fn more_logs_than_open_files_keep_their_segments() {
+    let place = Place::new();
+    let logs = place.open(MIB, 8 * MIB);
+    for round in 0..3 {
+        for n in 0..300 {
+            logs.append(&name(&format!("f{n}")), vec![event(round, "line")]);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    for n in 0..300 {
+        let folder = place.folder.path().join(format!("logs/f{n}"));
+        assert_eq!(messages(&logs, &format!("f{n}"), 10).await.len(), 3);
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_a_kill_tore_is_skipped_and_never_continued() {
+    let place = Place::new();
+    let logs = place.open(MIB, MIB);
+    logs.append(&name("f"), vec![event(1, "whole")]);
+    messages(&logs, "f", 1).await;
+    logs.close(Duration::from_secs(5));
+    drop(logs);
+    let segment = place.folder.path().join("logs/f/0000000000000000.ndjson");
+    let mut content = fs::read(&segment).unwrap();
+    content.extend_from_within(..20);
+    fs::write(&segment, content).unwrap();
+    let again = place.open(MIB, MIB);
+    again.append(&name("f"), vec![event(2, "after")]);
+    assert_eq!(messages(&again, "f", 10).await, ["whole", "after"]);
+}
+
+#[tokio::test]
+async fn events_beyond_the_queue_are_counted_in_the_log() {
+    let place = Place::new();
+    let logs = place.open(MIB, MIB);
+    logs.append(&name("f"), vec![event(1, "kept")]);
+    let too_large = event(2, "x".repeat(QUEUE_BYTES_MAX));
+    logs.append(&name("f"), vec![too_large.clone(), event(3, "with it")]);
+    logs.append(&name("f"), vec![too_large]);
+    let seen = messages(&logs, "f", 10).await;
+    assert_eq!(seen[0], "kept");
     assert!(
-        found[0].starts_with("80 log events were dropped"),
-        "{found:?}"
+        seen[1].starts_with("[lambkin] 3 log events were dropped"),
+        "{seen:?}"
     );
-    logs.append(&function("f"), vec![event(1, &large)]);
-    let found = messages(&logs, "f", None, 1).await;
-    assert!(found[0].len() == 256 * 1024 && found[0].ends_with(" [cut]"));
+    assert_eq!(logs.shared.queued_bytes.load(Ordering::Relaxed), 0);
+    logs.append(&name("f"), vec![event(4, "again")]);
+    assert_eq!(messages(&logs, "f", 1).await, ["again"]);
 }

@@ -1,79 +1,162 @@
-//! The writer thread: one write for each function and wake-up, then the subscribers.
+//! The writer thread: takes what is queued, writes it function by function, tells the followers.
+//!
+//! After some work it sleeps a moment rather than wait on the queue: under load an append wakes nobody,
+//! and many small appends become one write.
 
-use super::queue::Waiting;
-use super::{LogEvent, Shared, lock};
-use lambkin_model::{FunctionName, Timestamp};
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use super::Shared;
+use super::event::{self, LogEvent, Lost};
+use super::segments::{Extent, Segments};
+use lambkin_model::FunctionName;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, PoisonError};
+use std::thread;
+use std::time::Duration;
+use tokio::sync::oneshot;
 
-/// Under load events gather this long, so that appending needs no wake-up and writing few calls.
-const GATHER: Duration = Duration::from_millis(10);
+/// The longest that an event waits under load.
+const NAP: Duration = Duration::from_millis(10);
+/// Lines of one function that are written at once.
+const WRITE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Runs until told to stop and nothing waits.
-pub(super) fn run(shared: &Shared) {
-    loop {
-        match shared.queue.take() {
-            None => std::thread::park(),
-            Some(waiting) => {
-                let stopping = waiting.stopping;
-                write(shared, waiting);
-                if stopping {
-                    return;
-                }
-                std::thread::park_timeout(GATHER);
+/// What the queue carries.
+pub(super) enum Command {
+    Append {
+        function: FunctionName,
+        events: Vec<LogEvent>,
+        bytes: usize,
+    },
+    /// Answers with the files that hold everything queued before.
+    Mark {
+        function: FunctionName,
+        answer: oneshot::Sender<Vec<Extent>>,
+    },
+    Stop,
+}
+
+pub(super) struct Writer {
+    segments: Segments,
+    shared: Arc<Shared>,
+    pending: HashMap<FunctionName, Pending>,
+    is_failing: bool,
+}
+
+/// Lines of one function that are not written yet.
+#[derive(Default)]
+struct Pending {
+    lines: Vec<u8>,
+    events: u64,
+    last: Option<Lost>,
+}
+
+impl Writer {
+    pub(super) fn new(segments: Segments, shared: Arc<Shared>) -> Self {
+        Self {
+            segments,
+            shared,
+            pending: HashMap::new(),
+            is_failing: false,
+        }
+    }
+
+    /// Runs until it is told to stop or every handle is gone.
+    pub(super) fn run(&mut self, commands: &Receiver<Command>) {
+        while let Ok(first) = commands.recv() {
+            let mut is_running = self.handle(first);
+            while let (true, Ok(next)) = (is_running, commands.try_recv()) {
+                is_running = self.handle(next);
+            }
+            self.note_lost();
+            self.flush_all();
+            if !is_running {
+                return;
+            }
+            thread::sleep(NAP);
+        }
+    }
+
+    fn handle(&mut self, command: Command) -> bool {
+        match command {
+            Command::Append {
+                function,
+                events,
+                bytes,
+            } => {
+                self.shared.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+                self.take(&function, events);
+            }
+            Command::Mark { function, answer } => {
+                self.note_lost();
+                self.flush(&function);
+                // A reader that went away needs no answer.
+                let _ = answer.send(self.segments.extents(&function));
+            }
+            Command::Stop => return false,
+        }
+        true
+    }
+
+    fn take(&mut self, function: &FunctionName, events: Vec<LogEvent>) {
+        let follower = self.shared.followers.of(function);
+        for event in events.into_iter().flat_map(event::parts) {
+            let pending = self.pending.entry(function.clone()).or_default();
+            event::write(&event, &mut pending.lines);
+            pending.events += 1;
+            pending.last = Some(Lost {
+                events: 0,
+                timestamp: event.timestamp,
+                stream: Arc::clone(&event.stream),
+            });
+            if pending.lines.len() >= WRITE_BYTES_MAX {
+                self.flush(function);
+            }
+            if let Some(follower) = &follower {
+                // Fails when the last follower has just left.
+                let _ = follower.send(Arc::new(event));
             }
         }
     }
-}
 
-fn write(shared: &Shared, waiting: Waiting) {
-    let mut by_function: BTreeMap<FunctionName, Vec<LogEvent>> = BTreeMap::new();
-    for (function, events) in waiting.batches {
-        by_function.entry(function).or_default().extend(events);
-    }
-    for (function, count) in waiting.dropped {
-        by_function.entry(function).or_default().push(note(count));
-    }
-    for (function, events) in by_function {
-        let events: Vec<_> = events
-            .into_iter()
-            .map(|event| Arc::new(event.bounded()))
-            .collect();
-        let mut bytes = Vec::new();
-        events.iter().for_each(|event| event.write(&mut bytes));
-        let first = events.first().map_or(Timestamp(0), |event| event.timestamp);
-        if let Err(error) = lock(&shared.segments).append(&function, first, &bytes) {
-            tracing::error!(%function, events = events.len(), "log events are lost: {error}");
+    fn note_lost(&mut self) {
+        let lost = std::mem::take(
+            &mut *self
+                .shared
+                .lost
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        for (function, lost) in lost {
+            self.take(&function, vec![lost.note()]);
         }
-        publish(shared, &function, events);
     }
-    for written in waiting.written {
-        // Who asked may have gone.
-        let _ = written.send(());
-    }
-}
 
-fn publish(shared: &Shared, function: &FunctionName, events: Vec<Arc<LogEvent>>) {
-    let sender = lock(&shared.subscribers).get(function).cloned();
-    if let Some(sender) = sender {
-        // Sending fails only when the last subscriber has just gone.
-        events
-            .into_iter()
-            .for_each(|event| drop(sender.send(event)));
+    fn flush_all(&mut self) {
+        let functions: Vec<_> = self.pending.keys().cloned().collect();
+        functions.iter().for_each(|function| self.flush(function));
     }
-}
 
-fn note(count: u64) -> LogEvent {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    LogEvent {
-        timestamp: Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
-        request_id: None,
-        stream: "lambkin".into(),
-        message: format!(
-            "{count} log events were dropped: they came faster than the disk takes them"
-        ),
+    fn flush(&mut self, function: &FunctionName) {
+        let Some(pending) = self.pending.remove(function) else {
+            return;
+        };
+        match self.segments.append(function, &pending.lines) {
+            Ok(()) => self.is_failing = false,
+            Err(error) => {
+                if !self.is_failing {
+                    tracing::error!(%function, %error, "log events cannot be written; check the disk of the data folder");
+                }
+                self.is_failing = true;
+                if let Some(last) = pending.last {
+                    self.shared.lose(
+                        function,
+                        Lost {
+                            events: pending.events,
+                            ..last
+                        },
+                    );
+                }
+            }
+        }
     }
 }

@@ -1,0 +1,150 @@
+//! What an environment writes down: its log and one usage record per invoke.
+
+use crate::failure::Failure;
+use crate::invocation::{Invocation, now};
+use crate::invoke::Answer;
+use crate::log::{Phase, Recorder, Report};
+use bytes::Bytes;
+use lambkin_model::{Function, Outcome, RequestId, Start, Timestamp, UsageRecord, Version};
+use lambkin_sandbox::Usage;
+use lambkin_store::Store;
+use std::time::Duration;
+
+/// The log, and what has been metered so far.
+pub(crate) struct Books {
+    log: Recorder,
+    /// The sandbox's counters at the end of the last invoke.
+    usage: Usage,
+    /// Length of an INIT that no invoke has paid for yet.
+    init: Option<Duration>,
+    served: bool,
+}
+
+impl Books {
+    pub(crate) fn new(log: Recorder) -> Self {
+        Self {
+            log,
+            usage: Usage::default(),
+            init: None,
+            served: false,
+        }
+    }
+
+    /// INIT begins for the first time.
+    pub(crate) fn initialising(&mut self, note: Option<&str>) {
+        self.log.init_start(now());
+        if let Some(note) = note {
+            self.log.note(now(), note);
+        }
+    }
+
+    /// An INIT is over. One outside an invoke that went well is paid by the first invoke.
+    pub(crate) fn initialised(&mut self, phase: Phase, took: Duration, failure: Option<&Failure>) {
+        self.log.init_report(now(), phase, took, failure);
+        if phase == Phase::Init && failure.is_none() {
+            self.init = Some(took);
+        }
+    }
+
+    /// An invoke begins.
+    pub(crate) fn started(&mut self, at: Timestamp, id: RequestId, wants_tail: bool) {
+        self.log.start(at, id, wants_tail);
+    }
+
+    /// The function wrote something.
+    pub(crate) fn output(&mut self, at: Timestamp, bytes: &[u8]) {
+        self.log.output(at, bytes);
+    }
+
+    /// What a program's end was, seen with the sandbox's counters: each kill explains one end.
+    pub(crate) fn classify(&mut self, failure: Failure, usage: Option<Usage>) -> Failure {
+        let kills = usage.map_or(self.usage.oom_kills, |usage| usage.oom_kills);
+        let killed = kills > std::mem::replace(&mut self.usage.oom_kills, kills);
+        match failure {
+            Failure::Exited(_) if killed => Failure::OutOfMemory,
+            other => other,
+        }
+    }
+
+    /// An invoke is over: one usage record, the last lines of its log, its answer.
+    pub(crate) fn conclude(
+        &mut self,
+        function: &Function,
+        invocation: &Invocation,
+        result: Result<Bytes, Failure>,
+        usage: Option<Usage>,
+        store: &Store,
+    ) -> Answer {
+        let id = invocation.request.request_id;
+        let result = result.map_err(|failure| self.classify(failure, usage));
+        let failure = result.as_ref().err();
+        let record = self.meter(function, invocation, failure, usage.unwrap_or(self.usage));
+        if let Err(error) = store.journal().append(&record) {
+            tracing::error!(%error, request_id = %id, "a usage record is lost");
+        }
+        let report = Report {
+            id,
+            duration: Duration::from_micros(record.duration_us),
+            billed_ms: record.billed_ms,
+            memory_mb: record.memory_mb,
+            memory_peak_mb: record.memory_peak_bytes.div_ceil(1 << 20),
+            init: record.init_us.map(Duration::from_micros),
+            failure,
+        };
+        self.log.ensure_start(now(), id, invocation.request.tail);
+        let log_tail = self.log.report(now(), &report).map(Bytes::from);
+        let failed = result.is_err();
+        Answer {
+            payload: result.unwrap_or_else(|failure| failure.payload(id)),
+            failed,
+            executed_version: "$LATEST",
+            log_tail,
+            trace: invocation.trace.clone(),
+        }
+    }
+
+    fn meter(
+        &mut self,
+        function: &Function,
+        invocation: &Invocation,
+        failure: Option<&Failure>,
+        usage: Usage,
+    ) -> UsageRecord {
+        let duration = match failure {
+            Some(Failure::TimedOut(limit)) => *limit,
+            _ => invocation.clock().elapsed(),
+        };
+        let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let init_us = self
+            .init
+            .take()
+            .and_then(|init| u64::try_from(init.as_micros()).ok());
+        let before = std::mem::replace(&mut self.usage, usage);
+        let served = std::mem::replace(&mut self.served, true);
+        UsageRecord {
+            scope: function.scope.clone(),
+            function: function.name.clone(),
+            version: Version::Latest,
+            request_id: invocation.request.request_id,
+            start: invocation.accepted,
+            duration_us,
+            billed_ms: UsageRecord::billed_ms(duration_us, init_us),
+            init_us,
+            memory_mb: function.settings.memory_mb,
+            ephemeral_mb: function.settings.ephemeral_mb,
+            architecture: function.settings.architecture,
+            memory_peak_bytes: usage.memory_peak_bytes,
+            cpu_us: usage.cpu_us.saturating_sub(before.cpu_us),
+            outcome: failure.map_or(Outcome::Success, Failure::outcome),
+            start_kind: if served { Start::Warm } else { Start::Cold },
+        }
+    }
+
+    /// Hands the log to the store, which never waits.
+    pub(crate) fn flush(&mut self, store: &Store) {
+        let events = self.log.take_events();
+        if !events.is_empty() {
+            store.logs().append(self.log.function(), events);
+        }
+    }
+}

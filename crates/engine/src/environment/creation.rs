@@ -1,0 +1,137 @@
+//! Makes an environment: code tree, launch, sandbox; then hands it to its owner.
+
+use super::books::Books;
+use super::credentials::Credentials;
+use super::output::Output;
+use super::owner::Owner;
+use super::variables::variables;
+use super::{Environment, Host, Slot};
+use crate::invocation::now;
+use crate::invoke::Error;
+use crate::log::{Origin, Recorder};
+use crate::pool::Generation;
+use crate::runtimes::Launch;
+use lambkin_model::{Function, Limits, Timestamp};
+use lambkin_sandbox::{Program, Spec};
+use rand::Rng;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Longest the making may take; it is milliseconds unless the machine is in trouble.
+const CREATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The whole life of one environment, from nothing to nothing.
+pub(crate) async fn boot(host: Arc<Host>, generation: Arc<Generation>) {
+    let creation = tokio::time::timeout(CREATION_TIMEOUT, create(&host, &generation));
+    let created = tokio::select! {
+        created = creation => created.unwrap_or_else(|_| Err(Unavailable::TooSlow)),
+        () = host.stop.cancelled() => Err(Unavailable::Stopping),
+    };
+    match created {
+        Ok(owner) => owner.run().await,
+        Err(error) => {
+            tracing::error!(%error, function = %generation.function().name, "no environment");
+            if let Some(invocation) = generation.boot_failed() {
+                invocation.end(Err(Error::Internal(error.to_string())));
+            }
+        }
+    }
+    generation.ended();
+}
+
+/// Why there is no environment.
+#[derive(Debug, thiserror::Error)]
+enum Unavailable {
+    #[error(transparent)]
+    Runtime(#[from] crate::runtimes::Unavailable),
+    #[error(transparent)]
+    Code(#[from] crate::code::Error),
+    #[error(transparent)]
+    Sandbox(#[from] lambkin_sandbox::Error),
+    #[error("the sandbox came without its Runtime API socket or its log pipe")]
+    Incomplete,
+    #[error("making an environment took more than {} seconds", CREATION_TIMEOUT.as_secs())]
+    TooSlow,
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+async fn create(host: &Arc<Host>, generation: &Arc<Generation>) -> Result<Owner, Unavailable> {
+    let function = generation.function();
+    let settings = &function.settings;
+    let launch = host.runtimes.launch(settings.runtime, settings.memory_mb)?;
+    let spec = Spec {
+        root: launch.root.clone(),
+        code: host.trees.get(function).await?,
+        memory_bytes: u64::from(settings.memory_mb) << 20,
+        tmp_bytes: u64::from(settings.ephemeral_mb) << 20,
+        processes_max: Limits::PROCESSES,
+    };
+    let mut sandbox = host.spawner.create(&spec).await?;
+    let listener = sandbox.take_listener().ok_or(Unavailable::Incomplete)?;
+    let output = sandbox.take_output().ok_or(Unavailable::Incomplete)?;
+    let stream: Arc<str> = stream_name(function, now()).into();
+    let program = Program {
+        argv: launch.argv.clone(),
+        env: variables(function, &stream, &launch.env, &Credentials::random()),
+        cwd: "/var/task".to_owned(),
+    };
+    let note = launch.nearest_note.clone();
+    let log = Recorder::new(function, origin(host, generation, launch, stream));
+    let timeout = Duration::from_secs(u64::from(settings.timeout_s));
+    let environment = Environment {
+        slot: Arc::new(Slot::new(timeout, host.idle_timeout)),
+        host: Arc::clone(host),
+        generation: Arc::clone(generation),
+        sandbox,
+        output: Output::new(output),
+        books: Mutex::new(Books::new(log)),
+    };
+    environment.books().initialising(note.as_deref());
+    Ok(Owner::new(Arc::new(environment), program, listener))
+}
+
+fn origin(host: &Host, generation: &Generation, launch: Launch, stream: Arc<str>) -> Origin {
+    let function = generation.function();
+    let settings = &function.settings;
+    Origin {
+        function: function.name.clone(),
+        arn: function.arn(),
+        memory_bytes: u64::from(settings.memory_mb) << 20,
+        runtime_version: launch.version,
+        runtime_version_arn: format!(
+            "arn:aws:lambda:{}::runtime:{}",
+            function.scope.region,
+            host.runtimes.version_hex(settings.runtime)
+        ),
+        stream,
+    }
+}
+
+/// `2026/10/08/[$LATEST]<32hex>`; a log group of the customer's own may be shared by functions, so there the
+/// function's name is part of it.
+fn stream_name(function: &Function, now: Timestamp) -> String {
+    let unique: u128 = rand::rng().random();
+    let own = function.settings.logging.group == format!("/aws/lambda/{}", function.name);
+    let name = if own { "" } else { function.name.as_str() };
+    format!("{}/{name}[$LATEST]{unique:032x}", now.day())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn streams_are_named_as_aws_names_them() {
+        let mut function = crate::testing::function("f", BTreeMap::new());
+        let day = Timestamp(1_780_000_000_000);
+        let name = stream_name(&function, day);
+        assert!(
+            name.starts_with("2026/05/28/[$LATEST]") && name.len() == 52,
+            "{name}"
+        );
+        function.settings.logging.group = "shared".into();
+        assert!(stream_name(&function, day).starts_with("2026/05/28/f[$LATEST]"));
+    }
+}

@@ -1,0 +1,158 @@
+//! One execution environment: a sandbox, the program in it, and one invocation at a time.
+//!
+//! ```text
+//!  create ──failed──▶ an invocation that waits gets the error
+//!    │
+//!    ▼    init/error, exit, 10 s
+//!  INIT ─────────────────────────▶ DOWN  (no program; the sandbox and its /tmp live) ◀──┐
+//!    │ first next                   │ begin                                             │
+//!    ▼                              ▼        init/error, exit, timeout: the invoke fails │
+//!  IDLE ◀──────── released ──────  INIT again, inside the invoke ───────────────────────┤
+//!    │ begin           ▲            │ first next                                        │
+//!    ▼                 │            ▼                                                   │
+//!  RUNNING ── response, error ◀─────┘── exit, timeout: the invoke fails ────────────────┘
+//!
+//!  any ── pid 1 gone, idle too long, retired, shutdown ──▶ destroyed
+//! ```
+//!
+//! One task, the `owner`, owns the sandbox's life, accepts its Runtime API connections and keeps its clocks.
+//! The tasks of those connections do the warm path alone: what `next` and `response` need is in the `slot`.
+//!
+//! Refuses: which environment gets an invocation (`pool`), what HTTP looks like (`runtime_api`).
+
+mod books;
+mod connections;
+mod creation;
+mod credentials;
+mod output;
+mod owner;
+mod slot;
+mod variables;
+
+pub(crate) use creation::boot;
+pub(crate) use slot::{Event, Init, Refusal, Slot};
+
+use crate::code::Trees;
+use crate::failure::Failure;
+use crate::invocation::{Invocation, now};
+use crate::log::Phase;
+use crate::memory::Memory;
+use crate::pool::Generation;
+use crate::runtimes::Runtimes;
+use books::Books;
+use bytes::Bytes;
+use lambkin_model::Limits;
+use lambkin_sandbox::{Sandbox, Spawner};
+use lambkin_store::Store;
+use output::Output;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What all environments are made of.
+pub(crate) struct Host {
+    pub(crate) store: Store,
+    pub(crate) spawner: Spawner,
+    pub(crate) trees: Arc<Trees>,
+    pub(crate) runtimes: Runtimes,
+    pub(crate) memory: Memory,
+    pub(crate) idle_timeout: Duration,
+    /// Every owner task.
+    pub(crate) owners: TaskTracker,
+    /// Ends them all.
+    pub(crate) stop: CancellationToken,
+}
+
+/// One environment, shared by its owner task and its Runtime API connections.
+pub(crate) struct Environment {
+    pub(crate) slot: Arc<Slot>,
+    host: Arc<Host>,
+    generation: Arc<Generation>,
+    sandbox: Sandbox,
+    output: Output,
+    books: Mutex<Books>,
+}
+
+impl Environment {
+    // ---- what a runtime's calls amount to ----
+
+    /// The runtime asked for its first event.
+    pub(crate) fn initialised(&self, init: Init) {
+        let memory_mb = self.generation.function().settings.memory_mb;
+        if cpu_millicores(memory_mb) != init_millicores(memory_mb) {
+            self.limit_cpu(cpu_millicores(memory_mb));
+        }
+        self.log_init(init, None);
+        if init.phase == Phase::Init {
+            self.generation.booted(&self.slot);
+        }
+    }
+
+    /// The runtime gets its event.
+    pub(crate) fn handed_over(&self, event: &Event) {
+        if event.again {
+            return;
+        }
+        let mut books = self.books();
+        // What was written since the last invoke is not this one's.
+        self.output.drain(|bytes| books.output(now(), bytes));
+        books.started(now(), event.id, event.wants_tail);
+    }
+
+    /// The runtime answered, or broke the rules in a way that ends the invocation.
+    pub(crate) fn answered(&self, invocation: Invocation, result: Result<Bytes, Failure>) {
+        let answer = self.conclude(&invocation, result);
+        // First the environment is free again, then the caller hears: its next invoke is warm.
+        self.generation.release(&self.slot);
+        invocation.end(Ok(answer));
+    }
+
+    fn conclude(
+        &self,
+        invocation: &Invocation,
+        result: Result<Bytes, Failure>,
+    ) -> crate::invoke::Answer {
+        let mut books = self.books();
+        self.output.drain(|bytes| books.output(now(), bytes));
+        let usage = self.sandbox.usage().ok();
+        let answer = books.conclude(
+            self.generation.function(),
+            invocation,
+            result,
+            usage,
+            &self.host.store,
+        );
+        books.flush(&self.host.store);
+        answer
+    }
+
+    /// An INIT is over.
+    fn log_init(&self, init: Init, failure: Option<&Failure>) {
+        let mut books = self.books();
+        self.output.drain(|bytes| books.output(now(), bytes));
+        books.initialised(init.phase, init.started.elapsed(), failure);
+        books.flush(&self.host.store);
+    }
+
+    /// Without the limit a function only has more than it pays for, so its failure stops nothing.
+    fn limit_cpu(&self, millicores: u32) {
+        if let Err(error) = self.sandbox.set_cpu_limit(Some(millicores)) {
+            tracing::warn!(%error, "cannot set an environment's CPU limit");
+        }
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// CPU that goes with memory: 1,769 MB have one core.
+fn cpu_millicores(memory_mb: u32) -> u32 {
+    (memory_mb * 1_000).div_ceil(Limits::MEMORY_MB_PER_CORE)
+}
+
+/// INIT has at least one core whatever the memory, as on AWS.
+fn init_millicores(memory_mb: u32) -> u32 {
+    cpu_millicores(memory_mb).max(1_000)
+}

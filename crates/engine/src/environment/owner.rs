@@ -1,0 +1,294 @@
+//! The task that owns an environment: starts and stops its program, keeps its clocks, takes it down.
+
+use super::connections::Connections;
+use super::slot::{Bereft, Duty};
+use super::{Environment, init_millicores};
+use crate::failure::Failure;
+use crate::invocation::now;
+use crate::log::Phase;
+use lambkin_sandbox::{Event, Program};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, timeout};
+
+/// A timeout is answered within half a second: what is not dead by then is given up with its sandbox.
+const KILL_TIMEOUT: Duration = Duration::from_millis(400);
+/// How long a program that reported an INIT error may take to end by itself, so that its last lines are kept.
+const INIT_ERROR_GRACE: Duration = Duration::from_millis(100);
+/// How long an invocation that was just taken may take to arrive.
+const HANDOFF_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Owns one environment.
+pub(super) struct Owner {
+    environment: Arc<Environment>,
+    program: Program,
+    connections: Connections,
+    /// The program was started and its end has not been told.
+    running: bool,
+    /// The log pipe may have more.
+    readable: bool,
+    /// The sandbox is of no use any more.
+    lost: bool,
+}
+
+/// What wakes the owner.
+enum Occurrence {
+    Connection(TcpStream),
+    Event(Event),
+    Output,
+    Stop,
+    /// Time passed, or the slot changed.
+    Look,
+}
+
+impl Owner {
+    pub(super) fn new(
+        environment: Arc<Environment>,
+        program: Program,
+        listener: TcpListener,
+    ) -> Self {
+        Self {
+            environment,
+            program,
+            connections: Connections::new(listener),
+            running: false,
+            readable: true,
+            lost: false,
+        }
+    }
+
+    /// From INIT to the sandbox's end.
+    pub(super) async fn run(mut self) {
+        self.start(Phase::Init).await;
+        while !self.lost {
+            match self.environment.slot.duty() {
+                Duty::Sleep(until) => {
+                    if self.wait(until).await.is_break() {
+                        break;
+                    }
+                }
+                Duty::End => break,
+                Duty::Reap => {
+                    if self.withdraw().await {
+                        break;
+                    }
+                }
+                Duty::Restart => self.start(Phase::Invoke).await,
+                Duty::InitFailed(failure) => {
+                    self.stop(INIT_ERROR_GRACE).await;
+                    self.bereave(failure).await;
+                }
+                Duty::InitTimedOut => {
+                    self.stop(Duration::ZERO).await;
+                    self.bereave(Failure::TimedOut(super::slot::INIT_LIMIT))
+                        .await;
+                }
+                Duty::TimedOut(invocation) => self.time_out(invocation).await,
+            }
+        }
+        self.destroy().await;
+    }
+
+    // ---- waiting ----
+
+    async fn wait(&mut self, until: Instant) -> std::ops::ControlFlow<()> {
+        match self.occurrence(until).await {
+            Occurrence::Connection(stream) => {
+                self.connections.serve(&self.environment, stream);
+            }
+            Occurrence::Event(event) => self.program_event(event).await,
+            Occurrence::Output => self.read_output(),
+            Occurrence::Stop => return std::ops::ControlFlow::Break(()),
+            Occurrence::Look => {}
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    async fn occurrence(&mut self, until: Instant) -> Occurrence {
+        let environment = &self.environment;
+        tokio::select! {
+            change = self.connections.change() => {
+                change.map_or(Occurrence::Look, Occurrence::Connection)
+            }
+            event = environment.sandbox.event() => Occurrence::Event(event),
+            _ = environment.output.readable(), if self.readable => Occurrence::Output,
+            () = environment.slot.woken() => Occurrence::Look,
+            () = tokio::time::sleep_until(until) => Occurrence::Look,
+            () = environment.host.stop.cancelled() => Occurrence::Stop,
+        }
+    }
+
+    fn read_output(&mut self) {
+        let mut books = self.environment.books();
+        self.readable = self
+            .environment
+            .output
+            .read(|bytes| books.output(now(), bytes));
+        books.flush(&self.environment.host.store);
+    }
+
+    // ---- the program ----
+
+    async fn start(&mut self, phase: Phase) {
+        if phase == Phase::Invoke {
+            // Processes that outlived their program go first: nothing of theirs may take the event.
+            self.stop(Duration::ZERO).await;
+            self.connections.close().await;
+            if self.lost {
+                return self.hand_back().await;
+            }
+        }
+        let environment = Arc::clone(&self.environment);
+        environment.limit_cpu(init_millicores(
+            environment.generation.function().settings.memory_mb,
+        ));
+        environment.slot.program_starts(phase);
+        (self.running, self.readable) = (true, true);
+        if let Err(error) = environment.sandbox.start(&self.program).await {
+            tracing::error!(%error, "cannot start a program in its sandbox");
+            self.lose().await;
+        }
+    }
+
+    async fn program_event(&mut self, event: Event) {
+        let failure = match event {
+            Event::StartFailed { errno } => {
+                let program = self.program.argv.first().cloned().unwrap_or_default();
+                Failure::InvalidEntrypoint { program, errno }
+            }
+            Event::Exited(exit) => Failure::Exited(Some(exit)),
+            Event::Gone => return self.lose().await,
+        };
+        self.running = false;
+        self.bereave(failure).await;
+    }
+
+    /// Kills every process of the program; its end is told when this returns, or the sandbox is lost.
+    async fn stop(&mut self, grace: Duration) {
+        let environment = Arc::clone(&self.environment);
+        if self.running
+            && !grace.is_zero()
+            && let Ok(event) = timeout(grace, environment.sandbox.event()).await
+        {
+            self.running = false;
+            self.lost |= event == Event::Gone;
+        }
+        let killed = timeout(KILL_TIMEOUT, async {
+            environment.sandbox.kill_programs().await?;
+            if self.running {
+                self.lost |= environment.sandbox.event().await == Event::Gone;
+            }
+            Ok::<_, lambkin_sandbox::Error>(())
+        });
+        self.lost |= !matches!(killed.await, Ok(Ok(())));
+        self.running = false;
+    }
+
+    /// Pid 1 is gone.
+    async fn lose(&mut self) {
+        self.lost = true;
+        self.running = false;
+        self.bereave(Failure::Exited(None)).await;
+    }
+
+    /// The program is gone: whoever depended on it hears of it, and the environment is free again.
+    async fn bereave(&mut self, failure: Failure) {
+        self.connections.settle(&self.environment).await;
+        let environment = Arc::clone(&self.environment);
+        let failure = environment.slot.take_init_error().unwrap_or(failure);
+        let failure = environment
+            .books()
+            .classify(failure, environment.sandbox.usage().ok());
+        match environment.slot.program_ended() {
+            Bereft::Init(init) => {
+                environment.log_init(init, Some(&failure));
+                self.after_first_init(failure);
+            }
+            Bereft::Restart(init, invocation) => {
+                environment.log_init(init, Some(&failure));
+                self.fail(invocation, failure);
+            }
+            Bereft::Invocation(invocation) => self.fail(invocation, failure),
+            Bereft::Nothing if self.lost => self.hand_back().await,
+            Bereft::Nothing => {}
+        }
+    }
+
+    /// INIT failed outside an invoke: it will be run again inside one, if the sandbox still is.
+    fn after_first_init(&mut self, failure: Failure) {
+        let environment = &self.environment;
+        if !self.lost {
+            return environment.generation.booted(&environment.slot);
+        }
+        if let Some(invocation) = environment.generation.boot_failed() {
+            let answer = environment.conclude(&invocation, Err(failure));
+            invocation.end(Ok(answer));
+        }
+    }
+
+    fn fail(&mut self, invocation: crate::invocation::Invocation, failure: Failure) {
+        let environment = &self.environment;
+        if !self.lost {
+            return environment.answered(invocation, Err(failure));
+        }
+        let answer = environment.conclude(&invocation, Err(failure));
+        invocation.end(Ok(answer));
+    }
+
+    async fn time_out(&mut self, invocation: crate::invocation::Invocation) {
+        let environment = Arc::clone(&self.environment);
+        let limit = u64::from(environment.generation.function().settings.timeout_s);
+        let failure = Failure::TimedOut(Duration::from_secs(limit));
+        self.stop(Duration::ZERO).await;
+        self.connections.close().await;
+        if let Bereft::Init(init) = environment.slot.program_ended() {
+            environment.log_init(init, Some(&failure));
+        }
+        self.fail(invocation, failure);
+    }
+
+    // ---- the end ----
+
+    /// Takes the environment out of its pool; if somebody took it just now, it stays.
+    async fn withdraw(&self) -> bool {
+        let gone = self.environment.generation.withdraw(&self.environment.slot);
+        if !gone {
+            tokio::task::yield_now().await;
+        }
+        gone
+    }
+
+    /// The sandbox is lost while no invocation depended on it: one that is just arriving goes elsewhere.
+    async fn hand_back(&self) {
+        let environment = &self.environment;
+        if environment.generation.withdraw(&environment.slot) {
+            return;
+        }
+        let arriving = async {
+            loop {
+                if let Some(invocation) = environment.slot.take_unseen() {
+                    return invocation;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        if let Ok(invocation) = timeout(HANDOFF_TIMEOUT, arriving).await {
+            environment.generation.requeue(invocation);
+        }
+    }
+
+    async fn destroy(mut self) {
+        self.connections.close().await;
+        let environment = self.environment;
+        {
+            let mut books = environment.books();
+            environment.output.drain(|bytes| books.output(now(), bytes));
+            books.flush(&environment.host.store);
+        }
+        // Its connections are gone, so nobody else holds it.
+        if let Some(environment) = Arc::into_inner(environment) {
+            environment.sandbox.destroy().await;
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! Where an invocation and a runtime meet: at most one of each.
+//!
+//! Owns: who holds the environment's one invocation, the Runtime API's state, and every clock of both.
+//! Refuses: HTTP, logs, the sandbox. Its lock is the environment's own and is held for a few instructions.
+//!
+//! The owner task (`environment`) sleeps until `watch`. Deadlines only move later once an invocation is
+//! here, so `begin` wakes the owner only when it would sleep past the deadline: in steady work once per
+//! timeout, not once per invoke.
+
+use crate::failure::Failure;
+use crate::invocation::Invocation;
+use crate::log::Phase;
+use crate::runtime_api::{InvalidTransition, State as Runtime};
+use bytes::Bytes;
+use lambkin_model::{Limits, RequestId};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// Longest INIT outside an invoke.
+pub(crate) const INIT_LIMIT: Duration = Duration::from_secs(Limits::INIT_S);
+
+/// One environment's meeting point.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// The function's timeout.
+    timeout: Duration,
+    idle_timeout: Duration,
+    state: Mutex<State>,
+    /// Wakes a runtime that waits in `next`.
+    event: Notify,
+    /// Wakes the owner task.
+    owner: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    runtime: Runtime,
+    /// There is a program; without one, an invocation makes the owner start it.
+    program: bool,
+    /// The INIT that runs.
+    init: Option<Init>,
+    init_error: Option<Failure>,
+    invocation: Option<Invocation>,
+    /// Of the invocation that the runtime has, or had last.
+    id: Option<RequestId>,
+    idle_since: Instant,
+    /// When the owner wakes by itself.
+    watch: Option<Instant>,
+    closed: bool,
+}
+
+/// An INIT on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Init {
+    pub(crate) phase: Phase,
+    pub(crate) started: Instant,
+}
+
+/// What the owner has to do.
+#[derive(Debug)]
+pub(crate) enum Duty {
+    /// Nothing before this moment.
+    Sleep(Instant),
+    /// Start the program again, inside the invocation that waits.
+    Restart,
+    /// INIT's time is up.
+    InitTimedOut,
+    /// The runtime said that it cannot start.
+    InitFailed(Failure),
+    /// The invocation's time is up.
+    TimedOut(Invocation),
+    /// Idle for too long.
+    Reap,
+    /// Nobody will use this environment again.
+    End,
+}
+
+/// What the end of a program left behind.
+#[derive(Debug)]
+pub(crate) enum Bereft {
+    /// It was in INIT, before any invoke.
+    Init(Init),
+    /// It was in INIT, inside this invocation.
+    Restart(Init, Invocation),
+    /// It had this invocation's event.
+    Invocation(Invocation),
+    /// It had nothing to do; an invocation may wait that it never saw.
+    Nothing,
+}
+
+/// What `next` hands to the runtime.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) id: RequestId,
+    pub(crate) payload: Bytes,
+    pub(crate) trace: String,
+    pub(crate) client_context: Option<String>,
+    pub(crate) invoked_arn: Bytes,
+    /// Time that is left.
+    pub(crate) left: Duration,
+    pub(crate) wants_tail: bool,
+    /// It had been handed over before.
+    pub(crate) again: bool,
+}
+
+/// The id in a call is not that of the current invocation, or the call comes at the wrong time.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Unknown, or over.
+    InvalidRequestId,
+    /// See [`InvalidTransition`].
+    Transition(InvalidTransition),
+}
+
+impl From<InvalidTransition> for Refusal {
+    fn from(refused: InvalidTransition) -> Self {
+        Self::Transition(refused)
+    }
+}
+
+impl Slot {
+    /// Without a program.
+    pub(crate) fn new(timeout: Duration, idle_timeout: Duration) -> Self {
+        let state = State {
+            runtime: Runtime::Started,
+            program: false,
+            init: None,
+            init_error: None,
+            invocation: None,
+            id: None,
+            idle_since: Instant::now(),
+            watch: None,
+            closed: false,
+        };
+        let state = Mutex::new(state);
+        Self {
+            timeout,
+            idle_timeout,
+            state,
+            event: Notify::new(),
+            owner: Notify::new(),
+        }
+    }
+
+    // ---- the pool's side ----
+
+    /// Gives the environment an invocation. The caller took it from the idle ones: nobody else does.
+    pub(crate) fn begin(&self, mut invocation: Invocation) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        invocation.begun = now;
+        let overslept = state.watch.is_none_or(|watch| watch > now + self.timeout);
+        let wake_owner = overslept || !state.program || state.closed;
+        let wake_runtime = state.runtime == Runtime::Ready;
+        state.invocation = Some(invocation);
+        drop(state);
+        if wake_runtime {
+            self.event.notify_one();
+        }
+        if wake_owner {
+            self.owner.notify_one();
+        }
+    }
+
+    /// The environment begins to be idle.
+    pub(crate) fn rest(&self) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.idle_since = now;
+        let overslept = state
+            .watch
+            .is_none_or(|watch| watch > now + self.idle_timeout);
+        drop(state);
+        if overslept {
+            self.owner.notify_one();
+        }
+    }
+
+    /// The environment will not be used again.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.owner.notify_one();
+    }
+
+    // ---- the owner's side ----
+
+    /// Resolves when there may be something to do.
+    pub(crate) async fn woken(&self) {
+        self.owner.notified().await;
+    }
+
+    /// A program is about to be started.
+    pub(crate) fn program_starts(&self, phase: Phase) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.runtime = Runtime::Started;
+        state.program = true;
+        state.init = Some(Init {
+            phase,
+            started: now,
+        });
+        state.init_error = None;
+        state.id = None;
+        if let Some(invocation) = &mut state.invocation {
+            invocation.started = Some(now);
+        }
+    }
+
+    /// The program is gone: later calls in its name are refused.
+    pub(crate) fn program_ended(&self) -> Bereft {
+        let mut state = self.lock();
+        let had_event = state.runtime.has_event();
+        state.program = false;
+        state.runtime = Runtime::Started;
+        state.id = None;
+        match state.init.take() {
+            Some(init) => match state.invocation.take() {
+                Some(invocation) => Bereft::Restart(init, invocation),
+                None => Bereft::Init(init),
+            },
+            None if had_event => state
+                .invocation
+                .take()
+                .map_or(Bereft::Nothing, Bereft::Invocation),
+            None => Bereft::Nothing,
+        }
+    }
+
+    /// What the runtime reported before its program ended.
+    pub(crate) fn take_init_error(&self) -> Option<Failure> {
+        self.lock().init_error.take()
+    }
+
+    /// An invocation that no program has seen.
+    pub(crate) fn take_unseen(&self) -> Option<Invocation> {
+        self.lock().invocation.take()
+    }
+
+    /// What is due now; notes when the owner will look again.
+    pub(crate) fn duty(&self) -> Duty {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let due = match (&state.invocation, state.init) {
+            _ if state.init_error.is_some() => {
+                return state.init_error.take().map_or(Duty::Reap, Duty::InitFailed);
+            }
+            (Some(_), _) if !state.program => return Duty::Restart,
+            (Some(invocation), _) => invocation.clock() + self.timeout,
+            (None, Some(init)) => init.started + INIT_LIMIT,
+            (None, None) if state.closed => return Duty::End,
+            (None, None) => state.idle_since + self.idle_timeout,
+        };
+        if due > now {
+            state.watch = Some(due);
+            return Duty::Sleep(due);
+        }
+        if state.invocation.is_none() {
+            return if state.init.is_some() {
+                Duty::InitTimedOut
+            } else {
+                Duty::Reap
+            };
+        }
+        state.runtime = Runtime::Started;
+        state.id = None;
+        state.invocation.take().map_or(Duty::Reap, Duty::TimedOut)
+    }
+
+    // ---- the Runtime API's side ----
+
+    /// `next`: the first one of a program ends its INIT, which is returned.
+    pub(crate) fn ask(&self) -> Result<Option<Init>, Refusal> {
+        let mut state = self.lock();
+        state.runtime = state.runtime.step(Runtime::Ready)?;
+        Ok(state.init.take())
+    }
+
+    /// Resolves with the event, once there is one.
+    pub(crate) async fn event(&self) -> Event {
+        loop {
+            if let Some(event) = self.hand_over() {
+                return event;
+            }
+            self.event.notified().await;
+        }
+    }
+
+    fn hand_over(&self) -> Option<Event> {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let again = state.runtime == Runtime::Running;
+        if !state.program || !(again || state.runtime == Runtime::Ready) {
+            return None;
+        }
+        let invocation = state.invocation.as_mut()?;
+        let started = *invocation.started.get_or_insert(now);
+        let event = Event {
+            id: invocation.request.request_id,
+            payload: invocation.request.payload.clone(),
+            trace: invocation.trace.clone(),
+            client_context: invocation.request.client_context.clone(),
+            invoked_arn: invocation.invoked_arn.clone(),
+            left: (started + self.timeout).saturating_duration_since(now),
+            wants_tail: invocation.request.tail,
+            again,
+        };
+        state.runtime = Runtime::Running;
+        state.id = Some(event.id);
+        Some(event)
+    }
+
+    /// The runtime begins to send a response or an error for `id`.
+    pub(crate) fn respond(&self, id: &str, kind: Runtime) -> Result<RequestId, Refusal> {
+        let mut state = self.lock();
+        let id = RequestId::parse(id).filter(|id| state.id == Some(*id));
+        let id = id.ok_or(Refusal::InvalidRequestId)?;
+        state.runtime = state.runtime.step(kind)?;
+        Ok(id)
+    }
+
+    /// All of it is here: the invocation leaves, unless its time was up meanwhile.
+    pub(crate) fn responded(&self, id: RequestId) -> Result<Invocation, Refusal> {
+        let mut state = self.lock();
+        if state.id != Some(id) || !state.runtime.has_event() {
+            return Err(Refusal::InvalidRequestId);
+        }
+        state.runtime = Runtime::ResponseSent;
+        state.invocation.take().ok_or(Refusal::InvalidRequestId)
+    }
+
+    /// The runtime begins to send `init/error`.
+    pub(crate) fn begin_init_error(&self) -> Result<(), Refusal> {
+        let mut state = self.lock();
+        state.runtime = state.runtime.step(Runtime::InitError)?;
+        Ok(())
+    }
+
+    /// All of it is here.
+    pub(crate) fn fail_init(&self, failure: Failure) {
+        self.lock().init_error = Some(failure);
+        self.owner.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! CreateFunction: a package and settings become a function, Pending at first.
+
+use super::{Error, Inner, rules, settle};
+use bytes::Bytes;
+use lambkin_model::{Function, FunctionName, Settings, State, Tags};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// What a caller of CreateFunction decides; defaults are applied.
+pub struct Create {
+    /// Unique in the scope.
+    pub name: FunctionName,
+    /// What the owner sets.
+    pub settings: Settings,
+    /// A zip.
+    pub package: Bytes,
+    /// By key.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Inner {
+    pub(super) async fn create(self: &Arc<Self>, request: Create) -> Result<Arc<Function>, Error> {
+        let Create {
+            name,
+            settings,
+            package,
+            tags,
+        } = request;
+        rules::check_memory(&settings)?;
+        rules::check_runtime(&self.runtimes, settings.runtime, settings.memory_mb)?;
+        let tags = Tags::new(tags)?;
+        // The turn reserves the name: of several creates of one name the first to succeed wins.
+        let _turn = self.turns.take(&name).await;
+        if self.registry.get(&name).is_some() {
+            return Err(Error::Exists);
+        }
+        let admitted = self.packages.admit(&name, package).await?;
+        let function = Arc::new(Function {
+            scope: self.scope.clone(),
+            name,
+            revision_id: Uuid::new_v4(),
+            last_modified: crate::invocation::now(),
+            state: State::Pending,
+            last_update: None,
+            code: admitted.code.clone(),
+            settings,
+            tags,
+        });
+        if let Err(error) = self.store.functions().insert(Arc::clone(&function)).await {
+            self.packages.reject(admitted).await;
+            return Err(error.into());
+        }
+        admitted.keep();
+        self.registry.show(Arc::clone(&function));
+        self.settle_soon(&function.name, settle::AFTER_CREATE);
+        Ok(function)
+    }
+}

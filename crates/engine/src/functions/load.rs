@@ -1,0 +1,66 @@
+//! Start: reads all functions and puts right what a kill left.
+
+use super::package::Packages;
+use super::registry::Registry;
+use super::settle::settled;
+use super::tasks::Tasks;
+use super::turns::Turns;
+use super::{Error, Functions, Inner};
+use crate::code::Trees;
+use crate::pool::Pools;
+use crate::runtimes::Runtimes;
+use lambkin_model::{Function, Limits, Scope};
+use lambkin_store::Store;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+impl Functions {
+    /// Reads a scope's functions, settles what was acknowledged and not settled, and removes packages
+    /// that no function names.
+    pub(crate) async fn load(
+        scope: Scope,
+        limits: Limits,
+        store: Store,
+        trees: Arc<Trees>,
+        pools: Arc<Pools>,
+        runtimes: Runtimes,
+    ) -> Result<Self, Error> {
+        let mut functions = store.functions().all(&scope).await?;
+        let named: HashSet<_> = functions
+            .iter()
+            .map(|function| function.code.blob)
+            .collect();
+        store.packages().sweep(&named).await?;
+        for function in &mut functions {
+            settle_left_over(&store, function).await?;
+        }
+        let bytes_used = functions
+            .iter()
+            .map(|function| function.code.size_bytes)
+            .sum();
+        let inner = Inner {
+            packages: Packages::new(scope.clone(), store.clone(), trees, limits, bytes_used),
+            scope,
+            store,
+            runtimes,
+            pools,
+            registry: Registry::new(functions),
+            turns: Turns::default(),
+            tasks: Tasks::default(),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+}
+
+async fn settle_left_over(store: &Store, function: &mut Function) -> Result<(), Error> {
+    if let Some(settled) = settled(function) {
+        store
+            .functions()
+            .replace(Arc::new(settled.clone()), function.revision_id)
+            .await?;
+        *function = settled;
+    }
+    Ok(())
+}

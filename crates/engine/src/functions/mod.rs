@@ -1,0 +1,178 @@
+//! The control plane of functions: create, read, update, delete, tag. One verb per file.
+//!
+//! Owns: what each verb means, in which order its steps become durable, and the two views of a function
+//! that readers get from memory: the control plane's, and the live one that invokes run.
+//! Refuses: wire shapes and status codes (`api`), how rows and packages are kept (`store`).
+//!
+//! ```text
+//! create:  package durable -> row Pending durable -> answered -> settled: Active, live
+//! update:  (package) -> row InProgress durable -> answered -> settled: Successful, live; old environments end
+//! delete:  row gone -> not live -> environments end -> package gone
+//! ```
+//! A kill between two steps leaves at most a package without a row, or a row to settle; both are put
+//! right at the next start. Verbs on one name take turns; verbs on different names share no lock
+//! across I/O. A verb once begun runs to its end even if its caller goes away.
+
+mod code_storage;
+mod create;
+mod delete;
+mod error;
+mod load;
+mod logging;
+mod package;
+mod registry;
+mod rules;
+mod settle;
+mod tag;
+mod tasks;
+mod turns;
+mod update;
+mod update_code;
+mod update_configuration;
+
+pub use create::Create;
+pub use error::Error;
+pub use logging::{LevelOfText, LoggingUpdate};
+pub use update_code::UpdateCode;
+pub use update_configuration::Update;
+
+use crate::pool::Pools;
+use crate::runtimes::Runtimes;
+use bytes::Bytes;
+use lambkin_model::{Function, FunctionName, Limits, Scope};
+use lambkin_store::Store;
+use package::Packages;
+use registry::Registry;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tasks::Tasks;
+use turns::Turns;
+
+/// All functions of one scope. Cheap to clone.
+#[derive(Clone)]
+pub struct Functions {
+    inner: Arc<Inner>,
+}
+
+/// What the verbs work on.
+struct Inner {
+    scope: Scope,
+    store: Store,
+    runtimes: Runtimes,
+    packages: Packages,
+    pools: Arc<Pools>,
+    registry: Registry,
+    turns: Turns,
+    tasks: Tasks,
+}
+
+/// What an invoke finds under a name.
+pub(crate) enum Lookup {
+    /// `Arc::ptr_eq` tells generations apart: any change that invokes can notice makes a new `Arc`.
+    Live(Arc<Function>),
+    /// It was never Active.
+    NotActive(lambkin_model::State),
+}
+
+impl Functions {
+    /// Makes a function of a package; it is Pending in the answer and Active a moment later.
+    pub async fn create(&self, request: Create) -> Result<Arc<Function>, Error> {
+        self.to_the_end(|inner| async move { inner.create(request).await })
+            .await
+    }
+
+    /// A function as the control plane shows it. Never waits.
+    pub fn get(&self, name: &FunctionName) -> Option<Arc<Function>> {
+        self.inner.registry.get(name)
+    }
+
+    /// Up to `limit` functions by name, those after `after`.
+    pub fn page(&self, after: Option<&FunctionName>, limit: usize) -> Vec<Arc<Function>> {
+        self.inner.registry.page(after, limit)
+    }
+
+    /// Changes the configuration; invokes run the old one until the update is Successful.
+    pub async fn update_configuration(
+        &self,
+        name: &FunctionName,
+        update: Update,
+    ) -> Result<Arc<Function>, Error> {
+        let name = name.clone();
+        self.to_the_end(|inner| async move { inner.update_configuration(&name, update).await })
+            .await
+    }
+
+    /// Replaces the package; invokes run the old one until the update is Successful.
+    pub async fn update_code(
+        &self,
+        name: &FunctionName,
+        update: UpdateCode,
+    ) -> Result<Arc<Function>, Error> {
+        let name = name.clone();
+        self.to_the_end(|inner| async move { inner.update_code(&name, update).await })
+            .await
+    }
+
+    /// Removes a function with its package.
+    pub async fn delete(&self, name: &FunctionName) -> Result<(), Error> {
+        let name = name.clone();
+        self.to_the_end(|inner| async move { inner.delete(&name).await })
+            .await
+    }
+
+    /// Adds tags or replaces their values.
+    pub async fn tag(
+        &self,
+        name: &FunctionName,
+        tags: BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        let name = name.clone();
+        self.to_the_end(|inner| async move { inner.tag(&name, tags).await })
+            .await
+    }
+
+    /// Removes tags; those that are not there are forgiven.
+    pub async fn untag(&self, name: &FunctionName, keys: Vec<String>) -> Result<(), Error> {
+        let name = name.clone();
+        self.to_the_end(|inner| async move { inner.untag(&name, &keys).await })
+            .await
+    }
+
+    /// The package as it was uploaded.
+    pub async fn package(&self, function: &Function) -> Result<Bytes, Error> {
+        self.inner.packages.get(function).await
+    }
+
+    /// How many functions there are, and the bytes of their packages.
+    pub fn totals(&self) -> (u64, u64) {
+        (
+            self.inner.registry.count(),
+            self.inner.packages.bytes_used(),
+        )
+    }
+
+    /// The account's limits.
+    pub fn limits(&self) -> &Limits {
+        self.inner.packages.limits()
+    }
+
+    /// What invokes run: the configuration that settled last. Never waits.
+    pub(crate) fn live(&self, name: &FunctionName) -> Option<Lookup> {
+        self.inner.registry.live(name)
+    }
+
+    /// Resolves when every verb that was begun has ended; nothing new may be begun.
+    pub(crate) async fn close(&self) {
+        self.inner.tasks.close().await;
+    }
+
+    /// Runs a verb in a task of its own: half a verb must not be left when a client hangs up.
+    async fn to_the_end<T, V>(&self, verb: impl FnOnce(Arc<Inner>) -> V) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        V: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let ended = self.inner.tasks.spawn(verb(Arc::clone(&self.inner))).await;
+        ended.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
+    }
+}

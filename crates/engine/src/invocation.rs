@@ -1,0 +1,70 @@
+//! An invocation on its way: what was asked, since when, and who waits for the answer.
+
+use crate::admission::Permit;
+use crate::invoke::{Answer, Error, Request};
+use bytes::Bytes;
+use lambkin_model::Timestamp;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// Owned by exactly one part at a time: the pool's queue, an environment's slot, or whoever ends it.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    pub(crate) request: Request,
+    /// `Root=..;Parent=..;Sampled=..`
+    pub(crate) trace: String,
+    /// The ARN as the caller qualified it.
+    pub(crate) invoked_arn: Bytes,
+    /// When it was accepted.
+    pub(crate) accepted: Timestamp,
+    /// When an environment got it.
+    pub(crate) begun: Instant,
+    /// When its clock began: as its event was handed over, or as a program was started for it.
+    pub(crate) started: Option<Instant>,
+    reply: oneshot::Sender<Result<Answer, Error>>,
+    permit: Permit,
+}
+
+impl Invocation {
+    /// An accepted invocation, and where its answer will arrive.
+    pub(crate) fn new(
+        request: Request,
+        invoked_arn: Bytes,
+        permit: Permit,
+    ) -> (Self, oneshot::Receiver<Result<Answer, Error>>) {
+        let (reply, answer) = oneshot::channel();
+        let accepted = now();
+        let trace =
+            crate::trace::header(request.trace.as_deref(), accepted.0.unsigned_abs() / 1_000);
+        let begun = Instant::now();
+        let invocation = Self {
+            request,
+            trace,
+            invoked_arn,
+            accepted,
+            begun,
+            started: None,
+            reply,
+            permit,
+        };
+        (invocation, answer)
+    }
+
+    /// From when its timeout counts.
+    pub(crate) fn clock(&self) -> Instant {
+        self.started.unwrap_or(self.begun)
+    }
+
+    /// Ends it. The answer is lost if the caller went away, which is the caller's choice.
+    pub(crate) fn end(self, answer: Result<Answer, Error>) {
+        let Self { reply, permit, .. } = self;
+        // The caller's next invoke must find room.
+        drop(permit);
+        let _ = reply.send(answer);
+    }
+}
+
+/// The wall clock, to the millisecond.
+pub(crate) fn now() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_millisecond())
+}

@@ -1,0 +1,261 @@
+//! The log of one environment: what the function wrote, in lines, among the lines of the platform.
+//!
+//! Owns: line splitting, attribution to invokes, both formats, the tail of 4 KB, and every bound on all that.
+//! Refuses: reading the pipe (`environment`), keeping events (`store`).
+
+mod json;
+mod lines;
+mod tail;
+mod text;
+
+use crate::failure::Failure;
+use json::Record;
+use lambkin_model::{Function, FunctionName, LogFormat, RequestId, SystemLogLevel, Timestamp};
+use lambkin_store::LogEvent;
+use lines::Lines;
+use std::sync::Arc;
+use std::time::Duration;
+use tail::Tail;
+
+/// Most bytes that one invoke, or the time between two, adds to the log; the rest is counted and dropped,
+/// so that a function that writes without end costs itself alone.
+const BYTES_PER_INVOKE_MAX: usize = 16 << 20;
+
+/// What a REPORT says.
+#[derive(Debug)]
+pub(crate) struct Report<'r> {
+    pub(crate) id: RequestId,
+    pub(crate) duration: Duration,
+    pub(crate) billed_ms: u64,
+    pub(crate) memory_mb: u32,
+    pub(crate) memory_peak_mb: u64,
+    pub(crate) init: Option<Duration>,
+    pub(crate) failure: Option<&'r Failure>,
+}
+
+/// In which phase an INIT ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Before any invoke.
+    Init,
+    /// Again, inside an invoke.
+    Invoke,
+}
+
+impl Phase {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Invoke => "invoke",
+        }
+    }
+}
+
+/// Who writes: the parts of a platform line that never change within an environment.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) function: FunctionName,
+    pub(crate) arn: String,
+    pub(crate) memory_bytes: u64,
+    /// `python:3.11.2`
+    pub(crate) runtime_version: String,
+    pub(crate) runtime_version_arn: String,
+    pub(crate) stream: Arc<str>,
+}
+
+/// Composes the log. One per environment; the caller serialises.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    origin: Origin,
+    format: LogFormat,
+    level: SystemLogLevel,
+    lines: Lines,
+    invoke: Option<RequestId>,
+    tail: Option<Tail>,
+    bytes_left: usize,
+    dropped_bytes: u64,
+    events: Vec<LogEvent>,
+}
+
+impl Recorder {
+    pub(crate) fn new(function: &Function, origin: Origin) -> Self {
+        Self {
+            origin,
+            format: function.settings.logging.format,
+            level: function.settings.logging.system_level,
+            lines: Lines::default(),
+            invoke: None,
+            tail: None,
+            bytes_left: BYTES_PER_INVOKE_MAX,
+            dropped_bytes: 0,
+            events: Vec::new(),
+        }
+    }
+
+    /// INIT begins.
+    pub(crate) fn init_start(&mut self, now: Timestamp) {
+        match self.format {
+            LogFormat::Text => self.push(now, text::init_start(&self.origin)),
+            LogFormat::Json => {
+                let line = self.json(now, SystemLogLevel::Info, &Record::init_start(&self.origin));
+                self.extend(now, line);
+            }
+        }
+    }
+
+    /// INIT, or its repetition inside an invoke, is over.
+    pub(crate) fn init_report(
+        &mut self,
+        now: Timestamp,
+        phase: Phase,
+        took: Duration,
+        failure: Option<&Failure>,
+    ) {
+        self.end_partial_line(now);
+        match self.format {
+            LogFormat::Text => {
+                if let Some(failure) = failure {
+                    self.push(now, text::init_report(phase, took, failure));
+                }
+            }
+            LogFormat::Json => {
+                let level = severity(failure, SystemLogLevel::Debug);
+                let done = Record::init_runtime_done(phase, failure);
+                self.extend(now, self.json(now, level, &done));
+                let report = Record::init_report(phase, took, failure);
+                self.extend(now, self.json(now, level, &report));
+            }
+        }
+    }
+
+    /// An invoke begins: lines are its own from here, and so is the tail.
+    pub(crate) fn start(&mut self, now: Timestamp, id: RequestId, wants_tail: bool) {
+        self.end_partial_line(now);
+        self.note_dropped(now);
+        self.invoke = Some(id);
+        self.tail = wants_tail.then(Tail::default);
+        match self.format {
+            LogFormat::Text => self.push(now, text::start(id)),
+            LogFormat::Json => {
+                let line = self.json(now, SystemLogLevel::Info, &Record::start(&self.origin, id));
+                self.extend(now, line);
+            }
+        }
+    }
+
+    /// The same, unless it was written already.
+    pub(crate) fn ensure_start(&mut self, now: Timestamp, id: RequestId, wants_tail: bool) {
+        if self.invoke != Some(id) {
+            self.start(now, id, wants_tail);
+        }
+    }
+
+    /// What the function wrote.
+    pub(crate) fn output(&mut self, now: Timestamp, bytes: &[u8]) {
+        let kept = bytes.len().min(self.bytes_left);
+        self.bytes_left -= kept;
+        self.dropped_bytes += (bytes.len() - kept) as u64;
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.split(&bytes[..kept], |line| self.push(now, line));
+        self.lines = lines;
+    }
+
+    /// An invoke is over. Returns the tail, if it was asked for.
+    pub(crate) fn report(&mut self, now: Timestamp, report: &Report<'_>) -> Option<Vec<u8>> {
+        self.end_partial_line(now);
+        self.note_dropped(now);
+        match self.format {
+            LogFormat::Text => {
+                if let Some(line) = report
+                    .failure
+                    .and_then(|f| text::failure(now, report.id, f))
+                {
+                    self.push(now, line);
+                }
+                self.push(now, text::end(report.id));
+                self.push(now, text::report(report));
+            }
+            LogFormat::Json => {
+                let level = severity(report.failure, SystemLogLevel::Debug);
+                self.extend(now, self.json(now, level, &Record::runtime_done(report)));
+                let level = severity(report.failure, SystemLogLevel::Info);
+                self.extend(now, self.json(now, level, &Record::report(report)));
+            }
+        }
+        self.invoke = None;
+        self.tail.take().map(Tail::into_bytes)
+    }
+
+    /// A word of the platform's own, in either format.
+    pub(crate) fn note(&mut self, now: Timestamp, text: &str) {
+        let line = match self.format {
+            LogFormat::Text => text.to_owned(),
+            LogFormat::Json => json::note(now, text),
+        };
+        self.push(now, line);
+    }
+
+    /// The events since the last call, oldest first.
+    pub(crate) fn take_events(&mut self) -> Vec<LogEvent> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Whose log it is.
+    pub(crate) fn function(&self) -> &FunctionName {
+        &self.origin.function
+    }
+
+    /// A line of the platform, unless the function asked for graver ones only.
+    fn json(&self, now: Timestamp, level: SystemLogLevel, record: &Record<'_>) -> Option<String> {
+        (level >= self.level).then(|| record.line(now))
+    }
+
+    fn extend(&mut self, now: Timestamp, line: Option<String>) {
+        if let Some(line) = line {
+            self.push(now, line);
+        }
+    }
+
+    fn push(&mut self, now: Timestamp, message: String) {
+        if let Some(tail) = &mut self.tail {
+            tail.push(&message);
+        }
+        self.events.push(LogEvent {
+            timestamp: now,
+            request_id: self.invoke,
+            stream: Arc::clone(&self.origin.stream),
+            message,
+        });
+    }
+
+    fn end_partial_line(&mut self, now: Timestamp) {
+        if let Some(line) = self.lines.take_partial() {
+            self.push(now, line);
+        }
+    }
+
+    fn note_dropped(&mut self, now: Timestamp) {
+        self.bytes_left = BYTES_PER_INVOKE_MAX;
+        let dropped = std::mem::take(&mut self.dropped_bytes);
+        if dropped > 0 {
+            self.note(
+                now,
+                &format!(
+                    "lambkin: {dropped} bytes of log were dropped: an invoke keeps {BYTES_PER_INVOKE_MAX}"
+                ),
+            );
+        }
+    }
+}
+
+/// What failed is a warning on AWS; what went well has the level given.
+fn severity(failure: Option<&Failure>, success: SystemLogLevel) -> SystemLogLevel {
+    if failure.is_some() {
+        SystemLogLevel::Warn
+    } else {
+        success
+    }
+}
+
+#[cfg(test)]
+mod tests;

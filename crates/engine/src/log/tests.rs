@@ -1,0 +1,165 @@
+//! Whole logs of an environment, held against recorded ones.
+
+use super::*;
+use std::collections::BTreeMap;
+
+const ID: &str = "8f507cfc-a9b6-4b1e-8b0c-3a9ad1d0a111";
+const NOW: Timestamp = Timestamp(1_780_000_000_123);
+
+fn id() -> RequestId {
+    RequestId::parse(ID).unwrap()
+}
+
+fn recorder(format: LogFormat, level: SystemLogLevel) -> Recorder {
+    let mut function = crate::testing::function("f", BTreeMap::new());
+    function.settings.logging.format = format;
+    function.settings.logging.system_level = level;
+    let origin = Origin {
+        function: function.name.clone(),
+        arn: function.arn(),
+        memory_bytes: 128 << 20,
+        runtime_version: "python:3.11.2".into(),
+        runtime_version_arn: "arn:aws:lambda:us-east-1::runtime:00".into(),
+        stream: "2026/05/28/[$LATEST]0".into(),
+    };
+    Recorder::new(&function, origin)
+}
+
+fn report(failure: Option<&Failure>) -> Report<'_> {
+    Report {
+        id: id(),
+        duration: Duration::from_micros(3_009),
+        billed_ms: 114,
+        memory_mb: 128,
+        memory_peak_mb: 36,
+        init: Some(Duration::from_micros(110_104)),
+        failure,
+    }
+}
+
+fn messages(recorder: &mut Recorder) -> Vec<String> {
+    recorder
+        .take_events()
+        .into_iter()
+        .map(|event| event.message)
+        .collect()
+}
+
+#[test]
+fn a_cold_start_in_text_is_as_recorded() {
+    let mut log = recorder(LogFormat::Text, SystemLogLevel::Info);
+    log.init_start(NOW);
+    log.output(NOW, b"from init\n");
+    log.init_report(NOW, Phase::Init, Duration::from_millis(110), None);
+    log.start(NOW, id(), true);
+    log.output(NOW, b"one\ntw");
+    log.output(NOW, b"o");
+    let tail = String::from_utf8(log.report(NOW, &report(None)).unwrap()).unwrap();
+    assert_eq!(
+        tail,
+        format!(
+            "START RequestId: {ID} Version: $LATEST\none\ntwo\nEND RequestId: {ID}\n\
+             REPORT RequestId: {ID}\tDuration: 3.01 ms\tBilled Duration: 114 ms\tMemory Size: 128 MB\t\
+             Max Memory Used: 36 MB\tInit Duration: 110.10 ms\t\n"
+        )
+    );
+    let events = log.take_events();
+    assert_eq!(
+        events[0].message,
+        "INIT_START Runtime Version: python:3.11.2\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:00"
+    );
+    let attributed: Vec<_> = events
+        .iter()
+        .map(|event| event.request_id.is_some())
+        .collect();
+    assert_eq!(attributed, [false, false, true, true, true, true, true]);
+}
+
+#[test]
+fn failures_in_text_name_their_status() {
+    let mut log = recorder(LogFormat::Text, SystemLogLevel::Info);
+    let broken = Failure::Reported {
+        error_type: "Runtime.ImportModuleError".into(),
+        payload: "{}".into(),
+    };
+    log.init_report(
+        NOW,
+        Phase::Invoke,
+        Duration::from_micros(137_691),
+        Some(&broken),
+    );
+    log.start(NOW, id(), false);
+    assert!(log.report(NOW, &report(Some(&broken))).is_none());
+    let lines = messages(&mut log);
+    assert_eq!(
+        lines[0],
+        "INIT_REPORT Init Duration: 137.69 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.ImportModuleError"
+    );
+    assert!(lines[3].ends_with("ms\tStatus: error\tError Type: Runtime.ImportModuleError"));
+
+    log.start(NOW, id(), false);
+    let timeout = Failure::TimedOut(Duration::from_secs(3));
+    log.report(NOW, &report(Some(&timeout)));
+    let lines = messages(&mut log);
+    assert_eq!(
+        lines[1],
+        format!("2026-05-28T20:26:40.123Z {ID} Task timed out after 3.00 seconds\n")
+    );
+    assert!(lines[3].ends_with("\tStatus: timeout"));
+
+    log.start(NOW, id(), false);
+    let exit = Failure::Exited(Some(lambkin_sandbox::Exit::Code(1)));
+    log.report(NOW, &report(Some(&exit)));
+    assert_eq!(
+        messages(&mut log)[1],
+        format!(
+            "RequestId: {ID} Error: Runtime exited with error: exit status 1\nRuntime.ExitError"
+        )
+    );
+}
+
+#[test]
+fn json_lines_are_as_recorded_and_filtered_by_level() {
+    let mut log = recorder(LogFormat::Json, SystemLogLevel::Info);
+    log.start(NOW, id(), false);
+    log.report(NOW, &report(None));
+    assert_eq!(
+        messages(&mut log),
+        [
+            format!(
+                r#"{{"time":"2026-05-28T20:26:40.123Z","type":"platform.start","record":{{"requestId":"{ID}","functionArn":"arn:aws:lambda:us-east-1:000000000000:function:f","version":"$LATEST"}}}}"#
+            ),
+            format!(
+                r#"{{"time":"2026-05-28T20:26:40.123Z","type":"platform.report","record":{{"requestId":"{ID}","metrics":{{"durationMs":3.009,"billedDurationMs":114,"memorySizeMB":128,"maxMemoryUsedMB":36,"initDurationMs":110.104}},"status":"success"}}}}"#
+            ),
+        ]
+    );
+    let mut quiet = recorder(LogFormat::Json, SystemLogLevel::Warn);
+    quiet.start(NOW, id(), false);
+    quiet.report(NOW, &report(None));
+    assert!(messages(&mut quiet).is_empty());
+    quiet.start(NOW, id(), false);
+    quiet.report(NOW, &report(Some(&Failure::OutOfMemory)));
+    let kinds = messages(&mut quiet);
+    assert!(kinds[0].contains("platform.runtimeDone") && kinds[1].contains("platform.report"));
+    assert!(kinds[1].contains(r#""status":"error","errorType":"Runtime.OutOfMemory""#));
+}
+
+#[test]
+fn a_flood_is_bounded_and_said() {
+    let mut log = recorder(LogFormat::Text, SystemLogLevel::Info);
+    log.start(NOW, id(), true);
+    log.take_events();
+    let block = vec![b'x'; 1 << 20];
+    let mut kept = 0;
+    for _ in 0..100 {
+        log.output(NOW, &block);
+        kept += messages(&mut log).iter().map(String::len).sum::<usize>();
+    }
+    assert!(kept <= BYTES_PER_INVOKE_MAX);
+    let tail = String::from_utf8(log.report(NOW, &report(None)).unwrap()).unwrap();
+    assert!(
+        tail.contains("lambkin: 88080384 bytes of log were dropped"),
+        "{tail}"
+    );
+}

@@ -1,0 +1,71 @@
+//! Platform lines of the text format, byte for byte AWS's, without the last line feed.
+
+use super::{Origin, Phase, Report};
+use crate::failure::Failure;
+use lambkin_model::{RequestId, Timestamp};
+use std::fmt::Write;
+use std::time::Duration;
+
+pub(crate) fn init_start(origin: &Origin) -> String {
+    format!(
+        "INIT_START Runtime Version: {}\tRuntime Version ARN: {}",
+        origin.runtime_version, origin.runtime_version_arn
+    )
+}
+
+/// Written only when INIT failed.
+pub(crate) fn init_report(phase: Phase, took: Duration, failure: &Failure) -> String {
+    format!(
+        "INIT_REPORT Init Duration: {:.2} ms\tPhase: {}\t{}",
+        milliseconds(took),
+        phase.as_str(),
+        status(failure)
+    )
+}
+
+pub(crate) fn start(id: RequestId) -> String {
+    format!("START RequestId: {id} Version: $LATEST")
+}
+
+pub(crate) fn end(id: RequestId) -> String {
+    format!("END RequestId: {id}")
+}
+
+/// What stands before END when the platform ended the invoke.
+pub(crate) fn failure(now: Timestamp, id: RequestId, failure: &Failure) -> Option<String> {
+    let message = failure.message()?;
+    Some(match failure {
+        Failure::TimedOut(_) => format!("{} {id} {message}\n", now.iso()),
+        _ => format!("RequestId: {id} Error: {message}\n{}", failure.error_type()),
+    })
+}
+
+pub(crate) fn report(report: &Report<'_>) -> String {
+    let mut line = format!(
+        "REPORT RequestId: {}\tDuration: {:.2} ms\tBilled Duration: {} ms\tMemory Size: {} MB\tMax Memory Used: {} MB\t",
+        report.id,
+        milliseconds(report.duration),
+        report.billed_ms,
+        report.memory_mb,
+        report.memory_peak_mb
+    );
+    // Writing to a String cannot fail.
+    if let Some(init) = report.init {
+        let _ = write!(line, "Init Duration: {:.2} ms\t", milliseconds(init));
+    }
+    if let Some(failure) = report.failure {
+        line.push_str(&status(failure));
+    }
+    line
+}
+
+fn status(failure: &Failure) -> String {
+    match failure {
+        Failure::TimedOut(_) => "Status: timeout".to_owned(),
+        _ => format!("Status: error\tError Type: {}", failure.error_type()),
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}

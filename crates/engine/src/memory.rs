@@ -1,0 +1,136 @@
+//! Whether the machine has memory for one more environment.
+//!
+//! Owns: reading free memory, of the machine and of the control group that Lambkin runs in.
+//! Asked only before an environment is made, never on the warm path; a reading is used for a moment, and what
+//! is being made meanwhile is counted on top of it.
+
+use std::fs;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a reading is good.
+const READING_AGE_MAX: Duration = Duration::from_millis(100);
+/// What a new environment is expected to take before the next reading sees it: an interpreter with its
+/// imports.
+const EXPECTED_BYTES: u64 = 48 << 20;
+
+/// The machine's memory.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    reserve_bytes: u64,
+    reading: Mutex<Option<Reading>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    at: Instant,
+    available_bytes: u64,
+    admitted_since: u64,
+}
+
+impl Memory {
+    /// Keeps `reserve_bytes` free.
+    pub(crate) fn new(reserve_bytes: u64) -> Self {
+        Self {
+            reserve_bytes,
+            reading: Mutex::new(None),
+        }
+    }
+
+    /// Whether an environment of that size fits beside what runs, all of it used.
+    pub(crate) fn admits(&self, environment_bytes: u64) -> bool {
+        let now = Instant::now();
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = reading.filter(|reading| now - reading.at < READING_AGE_MAX);
+        let mut current = match fresh {
+            Some(reading) => reading,
+            None => Reading {
+                at: now,
+                available_bytes: available_bytes(),
+                admitted_since: 0,
+            },
+        };
+        let admitted = current.admits(environment_bytes, self.reserve_bytes);
+        *reading = Some(current);
+        admitted
+    }
+}
+
+impl Reading {
+    fn admits(&mut self, environment_bytes: u64, reserve_bytes: u64) -> bool {
+        let taken = reserve_bytes.saturating_add(self.admitted_since * EXPECTED_BYTES);
+        let fits = self.available_bytes.saturating_sub(taken) >= environment_bytes;
+        self.admitted_since += u64::from(fits);
+        fits
+    }
+}
+
+/// The least of what the machine and the control group have. Without any reading the kernel's own limits
+/// remain: nothing is refused for want of a file.
+fn available_bytes() -> u64 {
+    let machine = fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| field(&text, "MemAvailable:"));
+    let machine = machine.map_or(u64::MAX, |kib| kib * 1_024);
+    let v2 = [
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory.current",
+        "/sys/fs/cgroup/memory.stat",
+    ];
+    let v1 = [
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+        "/sys/fs/cgroup/memory/memory.stat",
+    ];
+    let group = group_bytes(v2, "inactive_file").or_else(|| group_bytes(v1, "total_inactive_file"));
+    machine.min(group.unwrap_or(u64::MAX))
+}
+
+/// Limit less usage, where files that can be dropped do not count as used.
+fn group_bytes([limit, usage, stat]: [&str; 3], inactive: &str) -> Option<u64> {
+    let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let limit = number(limit)?;
+    let reclaimable = fs::read_to_string(stat)
+        .ok()
+        .and_then(|text| field(&text, inactive));
+    let used = number(usage)?.saturating_sub(reclaimable.unwrap_or(0));
+    Some(limit.saturating_sub(used))
+}
+
+fn field(text: &str, name: &str) -> Option<u64> {
+    let line = text
+        .lines()
+        .find(|line| line.split_whitespace().next() == Some(name))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reserve_and_what_is_being_made_are_left_free() {
+        let mut reading = Reading {
+            at: Instant::now(),
+            available_bytes: 1_000 << 20,
+            admitted_since: 0,
+        };
+        let fits = |reading: &mut Reading| reading.admits(512 << 20, 400 << 20);
+        assert!(fits(&mut reading));
+        assert!(fits(&mut reading));
+        assert!(!fits(&mut reading), "two more are expected to grow");
+    }
+
+    #[test]
+    fn this_machine_has_memory() {
+        assert!(Memory::new(0).admits(1 << 20));
+        assert!(!Memory::new(u64::MAX).admits(1 << 20));
+    }
+
+    #[test]
+    fn fields_are_found_by_their_whole_name() {
+        let text = "MemFree:  1 kB\nMemAvailable:   24305640 kB\n";
+        assert_eq!(field(text, "MemAvailable:"), Some(24_305_640));
+        assert_eq!(field("inactive_file 5\n", "total_inactive_file"), None);
+    }
+}

@@ -1,0 +1,186 @@
+//! The environments of one generation of a function, and the invocations that wait for one.
+//!
+//! ```text
+//! place ──▶ idle environment, newest first
+//!   └─────▶ waiting ──▶ the first environment that becomes ready: one that is made for it, or one that
+//!                       ends an invoke before that
+//! ```
+//!
+//! Refuses: what an environment does with an invocation. Its lock is the function's own.
+
+use super::Pools;
+use crate::environment::{Host, Slot, boot};
+use crate::invocation::Invocation;
+use crate::invoke::{Error, ThrottleReason};
+use bytes::Bytes;
+use lambkin_model::{Function, FunctionName};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+/// One generation: any change that invokes can notice makes a new one.
+pub(crate) struct Generation {
+    function: Arc<Function>,
+    arn: Bytes,
+    host: Arc<Host>,
+    pools: Weak<Pools>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The one that became idle last is at the end.
+    idle: Vec<Arc<Slot>>,
+    /// Bounded by the account's concurrency.
+    waiting: VecDeque<Invocation>,
+    /// Environments before the end of their INIT.
+    booting: usize,
+    environments: usize,
+    retired: bool,
+}
+
+impl Generation {
+    pub(super) fn new(function: Arc<Function>, host: Arc<Host>, pools: Weak<Pools>) -> Self {
+        let arn = Bytes::from(function.arn());
+        Self {
+            function,
+            arn,
+            host,
+            pools,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Whether it is the pool of exactly this configuration.
+    pub(super) fn is_of(&self, function: &Arc<Function>) -> bool {
+        Arc::ptr_eq(&self.function, function)
+    }
+
+    /// What its environments run.
+    pub(crate) fn function(&self) -> &Arc<Function> {
+        &self.function
+    }
+
+    /// The function's unqualified ARN.
+    pub(crate) fn arn(&self) -> &Bytes {
+        &self.arn
+    }
+
+    pub(super) fn name(&self) -> &FunctionName {
+        &self.function.name
+    }
+
+    // ---- the invoke path ----
+
+    /// Finds an environment, or has one made if the machine has room for it.
+    pub(crate) fn place(self: &Arc<Self>, invocation: Invocation) {
+        let mut state = self.lock();
+        if let Some(slot) = state.idle.pop() {
+            drop(state);
+            return slot.begin(invocation);
+        }
+        let enough = state.booting > state.waiting.len();
+        if !enough && !self.host.memory.admits(self.memory_bytes()) {
+            drop(state);
+            let reason = ThrottleReason::ConcurrentInvocationLimitExceeded;
+            return invocation.end(Err(Error::Throttled(reason)));
+        }
+        state.waiting.push_back(invocation);
+        self.boot_if_short(state);
+    }
+
+    // ---- the environments' side ----
+
+    /// An environment's first INIT is over, well or not: it is ready for an invocation.
+    pub(crate) fn booted(&self, slot: &Arc<Slot>) {
+        self.lock().booting -= 1;
+        self.release(slot);
+    }
+
+    /// An environment is ready for another invocation: gives it one that waits, or lets it rest.
+    pub(crate) fn release(&self, slot: &Arc<Slot>) {
+        let mut state = self.lock();
+        if let Some(invocation) = state.waiting.pop_front() {
+            drop(state);
+            slot.begin(invocation);
+        } else if state.retired {
+            drop(state);
+            slot.close();
+        } else {
+            slot.rest();
+            state.idle.push(Arc::clone(slot));
+        }
+    }
+
+    /// An environment ended before the end of its INIT. An invocation that waits for it shares its fate.
+    pub(crate) fn boot_failed(&self) -> Option<Invocation> {
+        let mut state = self.lock();
+        state.booting -= 1;
+        state.waiting.pop_front()
+    }
+
+    /// Takes an idle environment out, so that nobody else gets it; false if somebody just did.
+    pub(crate) fn withdraw(&self, slot: &Arc<Slot>) -> bool {
+        let mut state = self.lock();
+        let before = state.idle.len();
+        state.idle.retain(|idle| !Arc::ptr_eq(idle, slot));
+        state.idle.len() < before
+    }
+
+    /// An environment ended under an invocation that it had not begun: the next one gets it.
+    pub(crate) fn requeue(self: &Arc<Self>, invocation: Invocation) {
+        let mut state = self.lock();
+        state.waiting.push_front(invocation);
+        self.boot_if_short(state);
+    }
+
+    /// An environment is gone.
+    pub(crate) fn ended(&self) {
+        let mut state = self.lock();
+        state.environments -= 1;
+        let empty = state.environments == 0;
+        drop(state);
+        if let Some(pools) = self.pools.upgrade().filter(|_| empty) {
+            pools.forget(self);
+        }
+    }
+
+    // ---- the end ----
+
+    /// No environment rests any more: idle ones end now, busy ones after their invoke.
+    pub(super) fn retire(&self) {
+        let mut state = self.lock();
+        state.retired = true;
+        let idle = std::mem::take(&mut state.idle);
+        drop(state);
+        for slot in idle {
+            slot.close();
+        }
+    }
+
+    pub(super) fn retire_if_empty(&self) -> bool {
+        let mut state = self.lock();
+        let empty = state.environments == 0 && state.waiting.is_empty();
+        state.retired |= empty;
+        empty
+    }
+
+    /// Makes an environment unless enough are on their way.
+    fn boot_if_short(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        if state.booting >= state.waiting.len() {
+            return;
+        }
+        state.booting += 1;
+        state.environments += 1;
+        drop(state);
+        let host = Arc::clone(&self.host);
+        self.host.owners.spawn(boot(host, Arc::clone(self)));
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        u64::from(self.function.settings.memory_mb) << 20
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

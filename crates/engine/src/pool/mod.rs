@@ -1,0 +1,95 @@
+//! The environments of every function, by name.
+//!
+//! Owns: which generation of a function gets new invocations, and that nothing of a function stays behind.
+//! Refuses: placing (`generation`), the life of one environment (`environment`).
+
+mod generation;
+
+pub(crate) use generation::Generation;
+
+use crate::environment::Host;
+use lambkin_model::{Function, FunctionName};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// All pools. Written only when a function gets its first environment, changes, or falls out of use: the
+/// invoke path reads.
+pub(crate) struct Pools {
+    host: Arc<Host>,
+    generations: RwLock<HashMap<FunctionName, Arc<Generation>>>,
+}
+
+impl Pools {
+    /// None yet.
+    pub(crate) fn new(host: Arc<Host>) -> Self {
+        Self {
+            host,
+            generations: RwLock::default(),
+        }
+    }
+
+    /// The pool of exactly this generation, if there is one.
+    pub(crate) fn find(&self, function: &Arc<Function>) -> Option<Arc<Generation>> {
+        let generations = self
+            .generations
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let found = generations.get(&function.name)?;
+        found.is_of(function).then(|| Arc::clone(found))
+    }
+
+    /// Opens a pool for this generation and retires the one before.
+    pub(crate) fn open(self: &Arc<Self>, function: &Arc<Function>) -> Arc<Generation> {
+        let host = Arc::clone(&self.host);
+        let new = Arc::new(Generation::new(
+            Arc::clone(function),
+            host,
+            Arc::downgrade(self),
+        ));
+        let mut generations = self
+            .generations
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = generations
+            .get(&function.name)
+            .filter(|found| found.is_of(function))
+        {
+            return Arc::clone(found);
+        }
+        let old = generations.insert(function.name.clone(), Arc::clone(&new));
+        drop(generations);
+        if let Some(old) = old {
+            old.retire();
+        }
+        new
+    }
+
+    /// Ends the environments of a function as it was: idle ones now, busy ones after their invoke.
+    pub(crate) fn retire(&self, name: &FunctionName) {
+        let mut generations = self
+            .generations
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let old = generations.remove(name);
+        drop(generations);
+        if let Some(old) = old {
+            old.retire();
+        }
+    }
+
+    /// Forgets a pool that has neither environments nor work.
+    fn forget(&self, generation: &Generation) {
+        let mut generations = self
+            .generations
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let name = generation.name();
+        if generations
+            .get(name)
+            .is_some_and(|found| std::ptr::eq(&**found, generation))
+            && generation.retire_if_empty()
+        {
+            generations.remove(name);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! `POST /runtime/invocation/{id}/error`: the function failed; the body is what the caller gets.
+
+use super::body::{self, Broken};
+use super::error_type::error_type;
+use super::reply::{self, Response};
+use super::state::State;
+use crate::environment::Environment;
+use crate::failure::Failure;
+use bytes::Bytes;
+use hyper::HeaderMap;
+use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// A body that carries an X-Ray cause, which is not the caller's business.
+const WITH_CAUSE: &[u8] = b"application/vnd.aws.lambda.error.cause+json";
+
+pub(super) async fn error(
+    environment: &Environment,
+    id: &str,
+    headers: &HeaderMap,
+    body: &mut Incoming,
+) -> Response {
+    let id = match environment.slot.respond(id, State::InvocationErrorResponse) {
+        Ok(id) => id,
+        Err(refusal) => return reply::refused(refusal),
+    };
+    let (failure, response) = match body::read(body).await {
+        Ok(whole) => (
+            reported(headers, whole.bytes),
+            reply::accepted as fn() -> Response,
+        ),
+        Err(Broken::TooLarge) => (Failure::ResponseTooLarge, reply::too_large as _),
+        Err(Broken::Truncated) => (Failure::Truncated, reply::truncated as _),
+    };
+    match environment.slot.responded(id) {
+        Ok(invocation) => environment.answered(invocation, Err(failure)),
+        Err(refusal) => return reply::refused(refusal),
+    }
+    response()
+}
+
+/// What a runtime says about a failure, of an invocation or of INIT.
+pub(super) fn reported(headers: &HeaderMap, body: Bytes) -> Failure {
+    let with_cause = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes() == WITH_CAUSE);
+    let payload = if with_cause {
+        without_cause(&body)
+    } else {
+        body
+    };
+    Failure::Reported {
+        error_type: error_type(headers),
+        payload,
+    }
+}
+
+/// The three members that callers know.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WithoutCause<'b> {
+    #[serde(borrow)]
+    error_message: Option<&'b RawValue>,
+    #[serde(borrow)]
+    error_type: Option<&'b RawValue>,
+    #[serde(borrow)]
+    stack_trace: Option<&'b RawValue>,
+}
+
+fn without_cause(body: &[u8]) -> Bytes {
+    let parsed = serde_json::from_slice::<WithoutCause<'_>>(body);
+    let stripped = parsed.and_then(|object| serde_json::to_vec(&object));
+    stripped.map_or(Bytes::from_static(b"\"Invalid error body\""), Bytes::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_is_kept_from_the_caller() {
+        let body =
+            br#"{"errorMessage":"m","errorType":"T","stackTrace":["a"],"errorCause":{"x":1}}"#;
+        assert_eq!(
+            without_cause(body),
+            r#"{"errorMessage":"m","errorType":"T","stackTrace":["a"]}"#
+        );
+        assert_eq!(without_cause(b"nonsense"), "\"Invalid error body\"");
+    }
+}

@@ -1,0 +1,95 @@
+//! AWS's Runtime API for custom runtimes, version 2018-06-01, on a sandbox's own socket.
+//!
+//! Owns: HTTP between a runtime and its environment: paths, headers, bodies, error objects. Whoever speaks
+//! on a socket is that socket's sandbox; no header says who is calling.
+//! Refuses: what a call does to an invocation (`environment`). Extensions have no endpoint yet: 404.
+
+mod body;
+mod error;
+mod error_type;
+mod init_error;
+mod next;
+mod reply;
+mod response;
+mod state;
+
+pub(crate) use state::{InvalidTransition, State};
+
+use crate::environment::Environment;
+use http::request::Parts;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use reply::Response;
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+
+/// Most bytes of a request's head. An X-Ray cause alone may have 64 KiB, so this is the double of it.
+const HEAD_BYTES_MAX: usize = 128 << 10;
+/// Most header lines; clients send about ten.
+const HEADERS_MAX: usize = 64;
+/// The version, which begins every path.
+const BASE: &str = "/2018-06-01";
+
+/// Serves one connection to its end. A slow or hostile runtime costs its own environment alone.
+pub(crate) async fn serve(environment: Arc<Environment>, stream: TcpStream) {
+    // A response leaves at once; without this the kernel may wait for more.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| {
+        let environment = Arc::clone(&environment);
+        async move { Ok::<_, Infallible>(answer(&environment, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        // As AWS writes them: shell bootstraps look for the exact words.
+        .title_case_headers(true)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a Runtime API connection broke");
+    }
+}
+
+/// Answers one call. What a handler leaves of the body is read and forgotten, as AWS does: most clients
+/// send all of it before they listen, and keep the connection.
+async fn answer(environment: &Environment, request: Request<Incoming>) -> Response {
+    let (head, mut body) = request.into_parts();
+    let response = route(environment, &head, &mut body).await;
+    body::discard(&mut body).await;
+    response
+}
+
+async fn route(environment: &Environment, head: &Parts, body: &mut Incoming) -> Response {
+    let post = head.method == Method::POST;
+    if !post && head.method != Method::GET {
+        return reply::method_not_allowed();
+    }
+    let Some(path) = head.uri.path().strip_prefix(BASE) else {
+        return reply::not_found();
+    };
+    match path {
+        "/runtime/invocation/next" if !post => next::next(environment).await,
+        "/ping" if !post => reply::pong(),
+        "/runtime/init/error" if post => {
+            init_error::init_error(environment, &head.headers, body).await
+        }
+        "/runtime/invocation/next" | "/ping" | "/runtime/init/error" => reply::method_not_allowed(),
+        _ => match invocation(path) {
+            Some((_, _)) if !post => reply::method_not_allowed(),
+            Some((id, "response")) => {
+                response::response(environment, id, &head.headers, body).await
+            }
+            Some((id, "error")) => error::error(environment, id, &head.headers, body).await,
+            _ => reply::not_found(),
+        },
+    }
+}
+
+/// `/runtime/invocation/{id}/{verb}`
+fn invocation(path: &str) -> Option<(&str, &str)> {
+    let (id, verb) = path.strip_prefix("/runtime/invocation/")?.split_once('/')?;
+    matches!(verb, "response" | "error").then_some((id, verb))
+}

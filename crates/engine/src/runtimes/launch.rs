@@ -1,0 +1,152 @@
+//! What a runtime's sandbox shows of the machine, and how its program is started.
+//!
+//! The interpreter stands at `/var/lang` as on AWS. Packages that the machine's owner installed for it are
+//! covered: by the AWS SDK's tree where it is installed, else by nothing.
+
+use super::Launch;
+use super::bootstrap::Files;
+use super::interpreter::Interpreter;
+use lambkin_model::Runtime;
+use lambkin_sandbox::{Bind, Root};
+use std::path::{Path, PathBuf};
+
+const LIBRARY_PATH: &str = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib";
+const PATH: &str = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin";
+/// A function's heap leaves this part of its memory to the rest of Node.js.
+const NODE_HEAP_PERCENT: u32 = 85;
+/// Modules of Debian's Node.js that are not inside its binary.
+const DEBIAN_BUILTINS: &str = "/usr/share/nodejs";
+
+/// A function that brings its own program.
+pub(super) fn provided(runtime: Runtime) -> Launch {
+    let al2023 = runtime == Runtime::ProvidedAl2023;
+    let (path, libraries) = match al2023 {
+        true => (PATH, LIBRARY_PATH),
+        false => (
+            "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+            "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+        ),
+    };
+    Launch {
+        root: Root::default(),
+        argv: vec!["/var/task/bootstrap".to_owned()],
+        env: variables(&[("PATH", path), ("LD_LIBRARY_PATH", libraries)]),
+        version: if al2023 {
+            "provided:al2023"
+        } else {
+            "provided:al2"
+        }
+        .to_owned(),
+        nearest_note: None,
+    }
+}
+
+pub(super) fn python(one: &Interpreter, files: &Files, sdk: Option<PathBuf>) -> Launch {
+    let name = format!("python{}", short(&one.version));
+    let packages = sdk.unwrap_or_else(|| files.empty());
+    let library = one.prefix().join("lib").join(&name);
+    let mut binds = Vec::new();
+    if one.is_of_the_system() {
+        // Only its own parts of /usr; Debian's Python looks for packages beside them.
+        binds.push(bind(&one.path, format!("/var/lang/bin/{name}")));
+        binds.push(bind(&library, format!("/var/lang/lib/{name}")));
+        binds.extend(shared_library(one.prefix(), &name));
+        binds.push(bind(&packages, "/var/lang/lib/python3/dist-packages"));
+    } else {
+        binds.push(bind(one.prefix(), "/var/lang"));
+        if library.join("site-packages").is_dir() {
+            binds.push(bind(
+                &packages,
+                format!("/var/lang/lib/{name}/site-packages"),
+            ));
+        }
+    }
+    binds.push(bind(files.python(), "/var/runtime"));
+    let mut env = variables(&[
+        ("PATH", PATH),
+        ("LD_LIBRARY_PATH", LIBRARY_PATH),
+        ("PYTHONPATH", "/var/runtime"),
+    ]);
+    if one.runtime >= (Runtime::Python { minor: 12 }) {
+        env.extend(variables(&[("LC_CTYPE", "C.UTF-8")]));
+    }
+    Launch {
+        root: Root { binds },
+        argv: vec![
+            format!("/var/lang/bin/{name}"),
+            "/var/runtime/bootstrap.py".to_owned(),
+        ],
+        env,
+        version: format!("python:{}", one.version),
+        nearest_note: None,
+    }
+}
+
+pub(super) fn node(
+    one: &Interpreter,
+    files: &Files,
+    sdk: Option<PathBuf>,
+    memory_mb: u32,
+) -> Launch {
+    let mut binds = vec![
+        bind(&one.path, "/var/lang/bin/node"),
+        bind(files.node(), "/var/runtime"),
+    ];
+    if let Some(packages) = sdk {
+        // The bootstrap's folder has an empty `node_modules` for this.
+        binds.push(bind(&packages, "/var/runtime/node_modules"));
+        // `import` knows no NODE_PATH; it looks in every folder above the function's.
+        binds.push(bind(&packages, "/var/node_modules"));
+    }
+    if one.path == Path::new("/usr/bin/node") && Path::new(DEBIAN_BUILTINS).is_dir() {
+        binds.extend(files.debian_builtins(Path::new(DEBIAN_BUILTINS)));
+    }
+    let major = one.version.split('.').next().unwrap_or_default();
+    let node_path = format!(
+        "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
+    );
+    let heap_mb = memory_mb * NODE_HEAP_PERCENT / 100;
+    Launch {
+        root: Root { binds },
+        argv: vec![
+            "/var/lang/bin/node".to_owned(),
+            format!("--max-old-space-size={heap_mb}"),
+            files.node_entry().to_owned(),
+        ],
+        env: variables(&[
+            ("PATH", PATH),
+            ("LD_LIBRARY_PATH", LIBRARY_PATH),
+            ("NODE_PATH", &node_path),
+        ]),
+        version: format!("nodejs:{}", one.version),
+        nearest_note: None,
+    }
+}
+
+/// A Python that was built with a shared library has it beside its `lib` folder's own.
+fn shared_library(prefix: &Path, name: &str) -> Option<Bind> {
+    let file = format!("lib{name}.so.1.0");
+    let source = prefix.join("lib").join(&file);
+    // Under /usr the loader finds it where it is; /usr/local is hidden.
+    (prefix != Path::new("/usr") && source.exists())
+        .then(|| bind(&source, format!("/var/lang/lib/{file}")))
+}
+
+fn bind(source: &Path, target: impl Into<PathBuf>) -> Bind {
+    Bind {
+        source: source.to_path_buf(),
+        target: target.into(),
+    }
+}
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+/// `3.11` of `3.11.7`.
+fn short(version: &str) -> String {
+    version.split('.').take(2).collect::<Vec<_>>().join(".")
+}
