@@ -1,15 +1,15 @@
-//! What the API can be told: where to listen, whom to believe, and every limit with unit and reason.
+//! What the API can be told: whom to believe, what usage costs, and every limit with unit and reason.
 
-use std::net::SocketAddr;
+use lambkin_model::PriceTable;
 use std::time::Duration;
 
 /// Configuration of the server's HTTP side.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// Address and port to listen on; port 0 picks a free one.
-    pub listen: SocketAddr,
     /// Host names besides the loopback ones that a request may address (`Host` header, without port).
     pub allow_hosts: Vec<String>,
+    /// Prices of the ledger.
+    pub prices: PriceTable,
     /// Limits on what a client may occupy.
     pub limits: Limits,
 }

@@ -35,6 +35,8 @@ pub(crate) fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .header_read_timeout(limits.head_timeout)
         .max_headers(limits.head_lines_max)
         .max_buf_size(limits.head_bytes_max)
+        // As AWS writes most of them.
+        .title_case_headers(true)
         .pipeline_flush(true);
     builder
         .http2()
@@ -58,7 +60,7 @@ pub(crate) async fn serve<F, R>(
     stream: TcpStream,
     builder: &auto::Builder<TokioExecutor>,
     limits: &Limits,
-    drain: CancellationToken,
+    drain: &CancellationToken,
     answer: F,
 ) where
     F: Fn(Request<Incoming>) -> R,

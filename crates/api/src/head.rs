@@ -23,6 +23,8 @@ pub(crate) enum Error {
     Origin(String),
     #[error("The request has more than {0} header lines.")]
     Lines(usize),
+    #[error("The request's head has more than {0} bytes.")]
+    Bytes(usize),
 }
 
 /// The names that this server answers to.
@@ -30,24 +32,38 @@ pub(crate) enum Error {
 pub(crate) struct Rules {
     hosts: Vec<String>,
     lines_max: usize,
+    bytes_max: usize,
 }
 
 impl Rules {
     /// Loopback names, the listen address and the configured names.
-    pub(crate) fn new(listen: SocketAddr, allow_hosts: &[String], lines_max: usize) -> Self {
+    pub(crate) fn new(
+        listen: SocketAddr,
+        allow_hosts: &[String],
+        lines_max: usize,
+        bytes_max: usize,
+    ) -> Self {
         let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(String::from).into();
         hosts.push(match listen.ip() {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => format!("[{ip}]"),
         });
         hosts.extend(allow_hosts.iter().map(|host| host.to_ascii_lowercase()));
-        Self { hosts, lines_max }
+        Self {
+            hosts,
+            lines_max,
+            bytes_max,
+        }
     }
 
     /// Accepts the head, and gives the authority by which the client addressed the server.
     pub(crate) fn check<'r>(&self, uri: &'r Uri, headers: &'r HeaderMap) -> Result<&'r str, Error> {
         if headers.len() > self.lines_max {
             return Err(Error::Lines(self.lines_max));
+        }
+        // The connection's buffer bounds the memory, but may hold somewhat more than the limit.
+        if bytes(headers) > self.bytes_max {
+            return Err(Error::Bytes(self.bytes_max));
         }
         let authority = authority(uri, headers).ok_or(Error::NoHost)?;
         if !self.knows(authority) {
@@ -77,6 +93,13 @@ impl Rules {
                 .any(|known| known.eq_ignore_ascii_case(host))
         })
     }
+}
+
+fn bytes(headers: &HeaderMap) -> usize {
+    headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum()
 }
 
 /// HTTP/1.1 has one `Host` header, HTTP/2 an authority in its request line.
@@ -109,7 +132,7 @@ mod tests {
 
     fn check(headers: &[(&'static str, &str)]) -> Result<String, Error> {
         let listen = "10.1.2.3:9550".parse().unwrap();
-        let rules = Rules::new(listen, &["Lambda.Example".to_owned()], 5);
+        let rules = Rules::new(listen, &["Lambda.Example".to_owned()], 5, 1_000);
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
@@ -177,5 +200,14 @@ mod tests {
         let mut headers = vec![("host", "localhost")];
         headers.extend([("x-line", "1"); 5]);
         assert_eq!(check(&headers), Err(Error::Lines(5)));
+    }
+
+    #[test]
+    fn header_bytes_are_counted() {
+        let long = "x".repeat(1_000);
+        assert_eq!(
+            check(&[("host", "localhost"), ("x-long", &long)]),
+            Err(Error::Bytes(1_000))
+        );
     }
 }

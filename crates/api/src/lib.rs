@@ -5,16 +5,29 @@
 //! Refuses: business rules (engine and model), storage (store), shapes and constraints (wire).
 //!
 //! ```text
-//! server -> connection -> pipeline: head -> auth -> body -> dispatch -> lambda/<operation> | admin/<route>
-//!                                                                     \-> error -> response
+//! server -> connection -> pipeline: head -> auth -> way -> body -> lambda/<operation> | admin/<route>
+//!                                                              \-> error -> response
 //! ```
 
+mod admin;
+mod auth;
+mod body;
 mod config;
 mod connection;
+mod credentials;
+mod error;
 mod head;
+mod lambda;
+mod listener;
+mod memory;
+mod offload;
+mod pipeline;
 mod port;
 mod response;
 mod server;
+mod way;
 
 pub use config::{Config, Limits};
-pub use server::{BindError, Handle, Server};
+pub use credentials::Credentials;
+pub use listener::{BindError, Listener};
+pub use server::{Handle, Server};

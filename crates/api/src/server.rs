@@ -1,67 +1,53 @@
-//! The listener: binds, accepts a bounded number of connections, and drains them at shutdown.
+//! The server: accepts a bounded number of connections, and drains them at shutdown.
 //!
 //! ```text
-//! bind -> run: starting (/health 503) -- Handle::ready --> ready (/health 200) -- shutdown --> draining -> done
+//! new -> run: starting (/health 503) -- Handle::ready --> ready (/health 200) -- shutdown --> draining -> done
 //! ```
 
+use crate::auth::Keys;
+use crate::body::Budget;
 use crate::config::{Config, Limits};
-use crate::{connection, head, port, response};
-use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
-use response::Body;
-use std::io;
+use crate::credentials::Credentials;
+use crate::error::Error;
+use crate::listener::{BindError, Listener};
+use crate::memory::Memory;
+use crate::{connection, head, pipeline};
+use lambkin_engine::Engine;
+use lambkin_model::PriceTable;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Connections that the kernel completes for us before we accept them; beyond it clients wait.
-const BACKLOG: u32 = 4_096;
-
 /// Pause after a failed accept (no descriptors left): the condition passes only when others close.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
-
-/// Why the server can't listen.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// Another process has the port.
-    #[error("{address} is in use{}; stop it or choose another address with --listen", by(.holder))]
-    InUse {
-        /// Where we wanted to listen.
-        address: SocketAddr,
-        /// The process that listens there, as far as we may see it.
-        holder: Option<String>,
-    },
-    /// The system refuses for another reason.
-    #[error("cannot listen on {address}: {source}")]
-    Io {
-        /// Where we wanted to listen.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-fn by(holder: &Option<String>) -> String {
-    holder
-        .as_ref()
-        .map(|holder| format!(" by {holder}"))
-        .unwrap_or_default()
-}
 
 /// What all requests share.
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
+    pub(crate) prices: PriceTable,
     pub(crate) rules: head::Rules,
-    pub(crate) ready: AtomicBool,
+    pub(crate) keys: Keys,
+    pub(crate) bodies: Arc<Budget>,
+    /// Places for clients that follow logs.
+    pub(crate) followers: Arc<Semaphore>,
+    /// Cancelled when the server is asked to end.
+    pub(crate) drain: CancellationToken,
+    engine: OnceLock<Engine>,
 }
 
-/// A bound server that has not served yet.
+impl Shared {
+    /// What serves requests, once it is there.
+    pub(crate) fn engine(&self) -> Result<&Engine, Error> {
+        self.engine.get().ok_or(Error::NotReady)
+    }
+}
+
+/// A server that listens: clients may connect and are answered once `run` is called.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
@@ -75,31 +61,50 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// From now on requests are served and `/health` answers 200.
-    pub fn ready(&self) {
-        self.shared.ready.store(true, Ordering::Release);
+    /// From now on requests are served and `/health` answers 200. Counts once.
+    pub fn ready(&self, engine: Engine) {
+        if self.shared.engine.set(engine).is_err() {
+            tracing::warn!("the server was ready already");
+        }
     }
 }
 
 impl Server {
-    /// Binds the address; clients may connect from now on and are answered once `run` is called.
-    pub fn bind(config: Config) -> Result<Self, BindError> {
-        let listener = listen(config.listen).map_err(|source| refusal(config.listen, source))?;
-        let address = listener.local_addr().unwrap_or(config.listen);
-        let rules = head::Rules::new(address, &config.allow_hosts, config.limits.head_lines_max);
+    /// Listens. Needs a runtime.
+    pub fn new(
+        listener: Listener,
+        config: Config,
+        credentials: Credentials,
+    ) -> Result<Self, BindError> {
+        let address = listener.address();
+        let Config {
+            allow_hosts,
+            prices,
+            limits,
+        } = config;
         let shared = Shared {
-            rules,
-            limits: config.limits,
-            ready: AtomicBool::new(false),
+            rules: head::Rules::new(
+                address,
+                &allow_hosts,
+                limits.head_lines_max,
+                limits.head_bytes_max,
+            ),
+            keys: Keys::new(credentials),
+            bodies: Budget::new(limits.bodies_bytes_max),
+            followers: Arc::new(Semaphore::new(limits.log_followers_max)),
+            drain: CancellationToken::new(),
+            engine: OnceLock::new(),
+            prices,
+            limits,
         };
         Ok(Self {
-            listener,
+            listener: listener.listen()?,
             address,
             shared: Arc::new(shared),
         })
     }
 
-    /// The address that was bound, with the port that the system chose for port 0.
+    /// The address that was bound.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -107,20 +112,19 @@ impl Server {
     /// The handle by which the server learns that it is ready.
     pub fn handle(&self) -> Handle {
         Handle {
-            shared: self.shared.clone(),
+            shared: Arc::clone(&self.shared),
         }
     }
 
     /// Serves until `shutdown` completes, then lets open requests finish within the drain time.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let connections = TaskTracker::new();
-        let drain = CancellationToken::new();
         tokio::select! {
-            () = self.accept(&connections, &drain) => {}
+            () = self.accept(&connections) => {}
             () = shutdown => {}
         }
         drop(self.listener);
-        drain.cancel();
+        self.shared.drain.cancel();
         connections.close();
         if timeout(self.shared.limits.drain_timeout, connections.wait())
             .await
@@ -133,7 +137,7 @@ impl Server {
         }
     }
 
-    async fn accept(&self, connections: &TaskTracker, drain: &CancellationToken) {
+    async fn accept(&self, connections: &TaskTracker) {
         let slots = Arc::new(Semaphore::new(self.shared.limits.connections_max));
         let builder = Arc::new(connection::builder(&self.shared.limits));
         loop {
@@ -149,10 +153,10 @@ impl Server {
                 tracing::warn!("connection refused: connections_max reached");
                 continue;
             };
-            let (shared, builder, drain) = (self.shared.clone(), builder.clone(), drain.clone());
+            let (shared, builder) = (Arc::clone(&self.shared), Arc::clone(&builder));
             connections.spawn(async move {
                 let _slot = slot;
-                serve(stream, &builder, shared, drain).await;
+                serve(stream, &builder, shared).await;
             });
         }
     }
@@ -162,46 +166,11 @@ async fn serve(
     stream: TcpStream,
     builder: &hyper_util::server::conn::auto::Builder<hyper_util::rt::TokioExecutor>,
     shared: Arc<Shared>,
-    drain: CancellationToken,
 ) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let answer = |request| answer(shared.clone(), request);
-    connection::serve(stream, builder, &shared.limits, drain, answer).await;
-}
-
-async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
-    if request.method() == Method::GET && request.uri().path() == "/health" {
-        return health(shared.ready.load(Ordering::Acquire));
-    }
-    response::empty(StatusCode::SERVICE_UNAVAILABLE)
-}
-
-fn health(ready: bool) -> Response<Body> {
-    let (status, text) = match ready {
-        true => (StatusCode::OK, r#"{"status":"ready"}"#),
-        false => (StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"starting"}"#),
-    };
-    response::whole(status, response::JSON, text)
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-fn refusal(address: SocketAddr, source: io::Error) -> BindError {
-    match source.kind() {
-        io::ErrorKind::AddrInUse => BindError::InUse {
-            address,
-            holder: port::holder(address.port()),
-        },
-        _ => BindError::Io { address, source },
-    }
+    let memory = Arc::new(Memory::default());
+    let answer = |request| pipeline::answer(Arc::clone(&shared), Arc::clone(&memory), request);
+    connection::serve(stream, builder, &shared.limits, &shared.drain, answer).await;
 }

@@ -1,0 +1,60 @@
+//! Our own routes beside Lambda's: logs, ledger, runtimes, packages. Signed like Lambda's calls.
+
+mod code;
+mod ledger;
+mod logs;
+mod query;
+mod runtimes;
+
+use crate::error::Error;
+use crate::lambda::Context;
+use crate::response::Body;
+use http::{Method, Response};
+use lambkin_wire::admin::{CODE, LEDGER, LOGS, RUNTIMES};
+
+/// One of the routes, with what its path names.
+pub(crate) enum Route<'r> {
+    /// The log of a function.
+    Logs {
+        function: &'r str,
+    },
+    Ledger,
+    Runtimes,
+    /// A package, by the function that it belongs to and its own identity.
+    Code {
+        function: &'r str,
+        blob: &'r str,
+    },
+}
+
+/// Which route a method and path mean; `None` for all that is not ours.
+pub(crate) fn route<'r>(method: &Method, path: &'r str) -> Option<Route<'r>> {
+    if method != Method::GET {
+        return None;
+    }
+    if let Some(function) = path.strip_prefix(LOGS) {
+        return Some(Route::Logs { function });
+    }
+    if let Some(rest) = path.strip_prefix(CODE) {
+        let (function, blob) = rest.split_once('/')?;
+        return Some(Route::Code { function, blob });
+    }
+    match path {
+        LEDGER => Some(Route::Ledger),
+        RUNTIMES => Some(Route::Runtimes),
+        _ => None,
+    }
+}
+
+pub(crate) async fn answer(
+    context: &Context<'_>,
+    route: Route<'_>,
+    query: Option<&str>,
+) -> Result<Response<Body>, Error> {
+    match route {
+        Route::Logs { function } => logs::answer(context, function, query).await,
+        Route::Ledger => ledger::answer(context, query).await,
+        Route::Runtimes => runtimes::answer(context),
+        Route::Code { function, blob } => code::answer(context, function, blob).await,
+    }
+}

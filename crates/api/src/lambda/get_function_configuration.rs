@@ -1,0 +1,30 @@
+//! GetFunctionConfiguration.
+
+use super::{configuration, refused};
+use crate::error::Error;
+use crate::lambda::Target;
+use crate::response::{self, Body};
+use http::{Response, StatusCode};
+use lambkin_engine::{Engine, functions};
+use lambkin_wire::shapes::GetFunctionConfigurationRequest;
+
+pub(super) fn answer(
+    engine: &Engine,
+    request: GetFunctionConfigurationRequest,
+) -> Result<Response<Body>, Error> {
+    let target = Target::resolve(
+        engine.scope(),
+        &request.function_name,
+        request.qualifier.as_deref(),
+    )?;
+    let found = target
+        .is_latest()
+        .then(|| engine.functions().get(&target.name))
+        .flatten();
+    let function = found
+        .ok_or(functions::Error::NotFound)
+        .map_err(refused(engine, &target))?;
+    let qualified = target.qualifier.is_some();
+    let shown = configuration::shown(&function, engine.runtimes(), qualified);
+    response::json(StatusCode::OK, &shown)
+}
