@@ -1,0 +1,269 @@
+//! `lambkin serve`: the boot story.
+//!
+//! ```text
+//! settings -> listen -> keys -> interpreters -> spawner -> (root: drop privilege) -> store -> engine -> ready
+//!          -> SIGTERM or SIGINT: drain -> sandboxes gone -> store closed -> exit 0
+//! ```
+//! All that needs the starting user's rights comes before the drop, all threads after it.
+
+use crate::settings::{Flags, Settings};
+use crate::{credentials, user};
+use anyhow::{Context, bail};
+use lambkin_api::{Credentials, Listener, Server};
+use lambkin_engine::Engine;
+use lambkin_engine::runtimes::{self, Runtimes};
+use lambkin_model::{Limits, Scope};
+use lambkin_sandbox::{SpawnerConfig, SpawnerProcess};
+use lambkin_store::{MasterKey, Store};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What `serve --help` says below the flags.
+pub(crate) const HELP: &str = "Settings come from the file, then LAMBKIN_<KEY>, then flags; the last wins. \
+    LAMBKIN_LOG sets what is logged (error, warn, info, debug).";
+
+const MIB: u64 = 1024 * 1024;
+
+/// What is made with the starting user's rights.
+struct Boot {
+    settings: Settings,
+    listener: Listener,
+    master_key: MasterKey,
+    root_pair: credentials::KeyPair,
+    runtimes: Runtimes,
+    spawner: SpawnerProcess,
+    data_dir: PathBuf,
+}
+
+/// Runs the server until it is told to end.
+pub(crate) fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
+    log_to_stderr();
+    let boot = boot(Settings::load(flags)?)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(serve(boot))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("LAMBKIN_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_target(false)
+        .init();
+}
+
+fn boot(settings: Settings) -> anyhow::Result<Boot> {
+    let listener = Listener::bind(settings.listen)?;
+    let data_dir = data_dir(&settings.data_dir)?;
+    let master_key = MasterKey::load_or_create(&master_key_file(&settings), &data_dir)?;
+    let root_pair = credentials::load(
+        &data_dir,
+        &settings.root_access_key_id,
+        &settings.root_secret_access_key.0,
+    )?;
+    let runtimes = Runtimes::discover(runtimes_config(&settings, &data_dir))
+        .context("cannot prepare the runtimes")?;
+    let server = match lambkin_sandbox::is_root() {
+        true => Some(user::resolve(&settings.user)?),
+        false => None,
+    };
+    lambkin_store::prepare_data_dir(&data_dir, server)
+        .with_context(|| format!("cannot prepare the data folder {}", data_dir.display()))?;
+    let uid_last = settings
+        .sandbox_uid_first
+        .saturating_add(settings.sandbox_uids);
+    let spawner = SpawnerProcess::start(&SpawnerConfig {
+        work_dir: data_dir.join("sandbox"),
+        server,
+        uids: settings.sandbox_uid_first..uid_last,
+    })?;
+    report_missing(&spawner)?;
+    let data_dir = match server {
+        Some((uid, gid)) => lambkin_sandbox::drop_privileges(uid, gid, &data_dir)
+            .context("cannot become the unprivileged user")?,
+        None => data_dir,
+    };
+    Ok(Boot {
+        settings,
+        listener,
+        master_key,
+        root_pair,
+        runtimes,
+        spawner,
+        data_dir,
+    })
+}
+
+fn data_dir(path: &Path) -> anyhow::Result<PathBuf> {
+    std::fs::create_dir_all(path)
+        .and_then(|()| path.canonicalize())
+        .with_context(|| format!("cannot make the data folder {}", path.display()))
+}
+
+fn master_key_file(settings: &Settings) -> PathBuf {
+    if let Some(file) = &settings.master_key_file.0 {
+        return file.clone();
+    }
+    if lambkin_sandbox::is_root() {
+        return PathBuf::from("/etc/lambkin/master.key");
+    }
+    let configuration = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    configuration
+        .unwrap_or_else(|| home().join(".config"))
+        .join("lambkin/master.key")
+}
+
+fn home() -> PathBuf {
+    std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from)
+}
+
+fn runtimes_config(settings: &Settings, data_dir: &Path) -> runtimes::Config {
+    let configured = settings
+        .runtimes
+        .iter()
+        .map(|one| (one.name.clone(), one.path.clone()));
+    runtimes::Config {
+        configured: configured.collect(),
+        allow_nearest: settings.allow_nearest_runtime,
+        dir: data_dir.join("runtimes"),
+        homes: vec![home()],
+    }
+}
+
+/// Names what this machine cannot give; refuses to start where isolation itself is missing.
+fn report_missing(spawner: &SpawnerProcess) -> anyhow::Result<()> {
+    for missing in spawner.missing() {
+        if missing.fatal {
+            bail!("{}; remedy: {}", missing.what, missing.remedy);
+        }
+        tracing::warn!(remedy = missing.remedy, "{}", missing.what);
+    }
+    Ok(())
+}
+
+async fn serve(boot: Boot) -> anyhow::Result<()> {
+    let Boot {
+        settings,
+        listener,
+        master_key,
+        root_pair,
+        runtimes,
+        spawner,
+        data_dir,
+    } = boot;
+    let spawner = spawner.connect()?;
+    let credentials = Credentials {
+        access_key_id: root_pair.access_key_id.clone(),
+        secret_access_key: root_pair.secret_access_key.clone(),
+        region: settings.region.0.clone(),
+        account: settings.account_id.0.clone(),
+    };
+    let server = Server::new(listener, api_config(&settings), credentials)?;
+    let (address, handle) = (server.address(), server.handle());
+    let shutdown = tokio_util::sync::CancellationToken::new();
+    let serving = tokio::spawn(server.run(shutdown.clone().cancelled_owned()));
+    let store = Store::open(store_config(&settings, data_dir), master_key)?;
+    let engine = Engine::start(
+        engine_config(&settings),
+        store.clone(),
+        spawner.clone(),
+        runtimes,
+    )
+    .await?;
+    handle.ready(engine.clone());
+    announce(&settings, address, &root_pair);
+    let ended = tokio::select! {
+        signal = stop_signal() => signal,
+        () = spawner.gone() => Err(anyhow::anyhow!("the spawner process ended; without it no sandbox can be made")),
+    };
+    tracing::info!("draining");
+    shutdown.cancel();
+    serving.await?;
+    engine.shutdown().await;
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    ended
+}
+
+async fn stop_signal() -> anyhow::Result<()> {
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Says where to reach the server and, once in its life, with which keys.
+fn announce(settings: &Settings, address: std::net::SocketAddr, pair: &credentials::KeyPair) {
+    tracing::info!("listening on http://{address}");
+    if !pair.is_new {
+        return;
+    }
+    println!(
+        "These keys are shown once; they are kept in {}/credentials.\n",
+        settings.data_dir.display()
+    );
+    println!("export AWS_ENDPOINT_URL=http://{address}");
+    println!("export AWS_ACCESS_KEY_ID={}", pair.access_key_id);
+    println!("export AWS_SECRET_ACCESS_KEY={}", pair.secret_access_key);
+    println!(
+        "export AWS_REGION={region} AWS_DEFAULT_REGION={region}",
+        region = settings.region.0
+    );
+}
+
+fn api_config(settings: &Settings) -> lambkin_api::Config {
+    let seconds = Duration::from_secs;
+    lambkin_api::Config {
+        allow_hosts: settings.allow_host.0.clone(),
+        prices: settings.prices.clone(),
+        limits: lambkin_api::Limits {
+            connections_max: settings.connections_max,
+            head_bytes_max: settings.head_bytes_max,
+            head_lines_max: settings.head_lines_max,
+            head_timeout: seconds(settings.head_timeout_s),
+            streams_max: settings.streams_max,
+            body_gap_timeout: seconds(settings.body_gap_timeout_s),
+            body_timeout: seconds(settings.body_timeout_s),
+            bodies_bytes_max: settings.bodies_mib_max * MIB as usize,
+            log_followers_max: settings.log_followers_max,
+            code_location_timeout: seconds(settings.code_location_timeout_s),
+            drain_timeout: seconds(settings.drain_timeout_s),
+            ..lambkin_api::Limits::default()
+        },
+    }
+}
+
+fn store_config(settings: &Settings, data_dir: PathBuf) -> lambkin_store::Config {
+    lambkin_store::Config {
+        data_dir,
+        log_bytes_per_function_max: settings.log_function_mib * MIB,
+        log_bytes_max: settings.log_total_mib * MIB,
+    }
+}
+
+fn engine_config(settings: &Settings) -> lambkin_engine::Config {
+    lambkin_engine::Config {
+        scope: Scope {
+            account: settings.account_id.0.clone(),
+            region: settings.region.0.clone(),
+        },
+        limits: Limits {
+            concurrent_executions: settings.concurrency,
+            ..Limits::default()
+        },
+        idle_timeout: Duration::from_secs(settings.idle_timeout_s),
+        memory_reserve_bytes: settings.memory_reserve_mib * MIB,
+        code_cache_bytes_max: settings.code_cache_mib * MIB,
+    }
+}

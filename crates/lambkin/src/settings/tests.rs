@@ -1,0 +1,92 @@
+//! The table of settings: what overrides what, and that the documentation lists all of them.
+
+use super::*;
+use clap::Parser;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+fn load(arguments: &[&str]) -> anyhow::Result<Settings> {
+    Settings::load(&Line::parse_from([&["lambkin"], arguments].concat()).flags)
+}
+
+fn file_with(text: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lambkin.toml");
+    std::fs::write(&path, text).unwrap();
+    (folder, path.display().to_string())
+}
+
+#[test]
+fn a_flag_beats_the_file() {
+    let (_folder, path) = file_with("concurrency = 7\nidle_timeout_s = 9\n");
+    let settings = load(&["--config", &path, "--concurrency", "8"]).unwrap();
+    assert_eq!((settings.concurrency, settings.idle_timeout_s), (8, 9));
+}
+
+#[test]
+fn a_switch_needs_no_value() {
+    assert!(
+        load(&["--allow-nearest-runtime"])
+            .unwrap()
+            .allow_nearest_runtime
+    );
+    assert!(
+        !load(&["--allow-nearest-runtime=false"])
+            .unwrap()
+            .allow_nearest_runtime
+    );
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_known_ones() {
+    let (_folder, path) = file_with("lisen = \"127.0.0.1:1\"\n");
+    let error = format!("{:#}", load(&["--config", &path]).unwrap_err());
+    assert!(
+        error.contains("lisen") && error.contains("`listen`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn account_and_region_are_checked() {
+    assert!(Line::try_parse_from(["lambkin", "--account-id", "12"]).is_err());
+    assert!(Line::try_parse_from(["lambkin", "--region", "Mars"]).is_err());
+    let settings = load(&["--account-id", "012345678901"]).unwrap();
+    assert_eq!(settings.account_id.0.as_str(), "012345678901");
+}
+
+#[test]
+fn half_a_key_pair_is_refused() {
+    assert!(load(&["--root-access-key-id", "AKIA"]).is_err());
+}
+
+#[test]
+fn a_secret_is_not_printed() {
+    let settings = load(&[
+        "--root-access-key-id",
+        "AKIA",
+        "--root-secret-access-key",
+        "hush",
+    ])
+    .unwrap();
+    assert!(!format!("{settings:?}").contains("hush"));
+}
+
+#[test]
+fn the_documentation_lists_every_setting() {
+    let page = include_str!("../../../../docs/configuration.md");
+    for [key, variable, default, meaning] in TABLE {
+        let row = format!(
+            "| `{key}` | `{variable}` | {default} | {} |",
+            meaning.trim()
+        );
+        assert!(
+            page.contains(&row),
+            "docs/configuration.md lacks the row\n{row}"
+        );
+    }
+}
