@@ -1,0 +1,132 @@
+//! `lambkin ledger`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use lambkin_wire::admin;
+
+use crate::globals::Globals;
+use crate::table::{self, Align};
+use crate::time;
+
+/// The command's arguments.
+#[derive(Debug, clap::Args)]
+pub struct Ledger {
+    /// Start of the period: a date (UTC) or a time [default: of the current month]
+    #[arg(long, value_name = "WHEN")]
+    from: Option<String>,
+    /// End of the period, exclusive
+    #[arg(long, value_name = "WHEN")]
+    to: Option<String>,
+    /// Month such as 2026-01 (UTC)
+    #[arg(long, value_name = "MONTH", conflicts_with_all = ["from", "to"])]
+    month: Option<String>,
+}
+
+impl Ledger {
+    pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<ExitCode> {
+        let (from_ms, to_ms) = self.period()?;
+        let ledger = globals.client()?.ledger(from_ms, to_ms).await?;
+        let text = match globals.json() {
+            true => serde_json::to_string(&ledger)?,
+            false => shown(&ledger),
+        };
+        writeln!(std::io::stdout(), "{text}")?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn period(&self) -> anyhow::Result<(Option<i64>, Option<i64>)> {
+        if let Some(month) = &self.month {
+            let (from_ms, to_ms) = time::month(month)?;
+            return Ok((Some(from_ms), Some(to_ms)));
+        }
+        let point = |text: &Option<String>| text.as_deref().map(time::point).transpose();
+        Ok((point(&self.from)?, point(&self.to)?))
+    }
+}
+
+fn shown(ledger: &admin::Ledger) -> String {
+    let mut table = table::new(&[
+        ("FUNCTION", Align::Left),
+        ("REQUESTS", Align::Right),
+        ("ERRORS", Align::Right),
+        ("COLD", Align::Right),
+        ("GB-SECONDS", Align::Right),
+        ("USD", Align::Right),
+    ]);
+    for line in &ledger.functions {
+        let counts = [line.requests, line.errors, line.cold];
+        table.add_row(row(&line.function, counts, line.gb_seconds, line.cost));
+    }
+    let total = |count: fn(&admin::LedgerLine) -> u64| ledger.functions.iter().map(count).sum();
+    let counts = [
+        ledger.requests,
+        total(|line| line.errors),
+        total(|line| line.cold),
+    ];
+    table.add_row(row("all", counts, ledger.gb_seconds, ledger.cost));
+    let (from, to) = (time::shown(ledger.from_ms), time::shown(ledger.to_ms));
+    format!("{from} to {to} UTC\n\n{}", table.trim_fmt())
+}
+
+/// Thousandths of GB-seconds and millionths of dollars: one short invoke is not zero.
+fn row(name: &str, counts: [u64; 3], gb_seconds: f64, cost: f64) -> Vec<String> {
+    let mut row = vec![name.to_owned()];
+    row.extend(counts.map(|count| count.to_string()));
+    row.extend([format!("{gb_seconds:.3}"), format!("{cost:.6}")]);
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_stand_above_their_sum() {
+        let line = admin::LedgerLine {
+            function: "hello".into(),
+            requests: 3,
+            errors: 1,
+            cold: 2,
+            gb_seconds: 0.3004,
+            cost: 0.0000056,
+        };
+        let ledger = admin::Ledger {
+            from_ms: 0,
+            to_ms: 86_400_000,
+            requests: 3,
+            gb_seconds: 0.3004,
+            cost: 0.0000056,
+            functions: vec![line],
+        };
+        let text = shown(&ledger);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "1970-01-01 00:00 to 1970-01-02 00:00 UTC");
+        let words = |line: &str| {
+            line.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            words(lines[3]),
+            ["hello", "3", "1", "2", "0.300", "0.000006"]
+        );
+        assert_eq!(words(lines[4]), ["all", "3", "1", "2", "0.300", "0.000006"]);
+    }
+
+    #[test]
+    fn a_month_is_a_period() {
+        let ledger = Ledger {
+            from: None,
+            to: None,
+            month: Some("1970-01".into()),
+        };
+        assert_eq!(ledger.period().unwrap(), (Some(0), Some(31 * 86_400_000)));
+        let ledger = Ledger {
+            from: Some("soon".into()),
+            to: None,
+            month: None,
+        };
+        assert!(ledger.period().is_err());
+    }
+}
