@@ -1,5 +1,6 @@
 //! The project's own chores: `cargo xtask test | tidy | codegen | bench`.
 
+mod bench;
 mod codegen;
 mod setup;
 mod stage;
@@ -28,6 +29,11 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Measure latency, throughput, cold starts and memory beside floors of the same run.
+    Bench(bench::Options),
+    /// The bench's floor; started by `bench`.
+    #[command(hide = true)]
+    Echo,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -35,5 +41,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Test(options) => test::run(&options),
         Chore::Tidy => tidy::run(),
         Chore::Codegen { check } => codegen::run(check),
+        Chore::Bench(options) => bench::run(&options),
+        Chore::Echo => bench::serve_echo(),
     }
 }

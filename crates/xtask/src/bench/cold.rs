@@ -23,7 +23,12 @@ pub(super) fn measure(server: &Server, rounds: u32) -> anyhow::Result<String> {
             for round in 0..rounds {
                 floors.push(repeat(|_| floor.run_ms())?);
                 starts.push(repeat(|n| {
-                    first_invoke_ms(server, language, memory_mb, round as usize * STARTS_PER_ROUND + n)
+                    first_invoke_ms(
+                        server,
+                        language,
+                        memory_mb,
+                        round as usize * STARTS_PER_ROUND + n,
+                    )
                 })?);
             }
             let _ = writeln!(
@@ -61,7 +66,7 @@ fn first_invoke_ms(
 ) -> anyhow::Result<f64> {
     let name = format!("cold-{}-{memory_mb}-{number}", language.name());
     let function = deploy::function(server, language, &name, memory_mb)?;
-    let request = function.invoke_request(server);
+    let request = function.invoke_request(server)?;
     let mut connection = Connection::open(server.address)?;
     let start = Instant::now();
     let (status, body) = connection.call(&request)?;

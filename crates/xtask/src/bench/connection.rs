@@ -19,7 +19,10 @@ impl Connection {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, buffer: vec![0; 64 * 1024] })
+        Ok(Self {
+            stream,
+            buffer: vec![0; 64 * 1024],
+        })
     }
 
     /// Sends the request and reads the whole answer; returns its status and body.

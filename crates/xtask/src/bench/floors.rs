@@ -15,16 +15,25 @@ pub(super) struct Floor {
 impl Floor {
     pub(super) fn python() -> anyhow::Result<Self> {
         let script = "import sys; print(sys.executable if sys.base_prefix == sys.prefix else sys.base_prefix)";
-        Ok(Self { program: ask("python3", &["-c", script])?, arguments: &["-c", "pass"] })
+        Ok(Self {
+            program: ask("python3", &["-c", script])?,
+            arguments: &["-c", "pass"],
+        })
     }
 
     pub(super) fn node() -> anyhow::Result<Self> {
-        Ok(Self { program: ask("node", &["-p", "process.execPath"])?, arguments: &["-e", "0"] })
+        Ok(Self {
+            program: ask("node", &["-p", "process.execPath"])?,
+            arguments: &["-e", "0"],
+        })
     }
 
     /// A static program that does nothing: what `fork` and `exec` cost.
     pub(super) fn program(path: &Path) -> Self {
-        Self { program: path.to_path_buf(), arguments: &[] }
+        Self {
+            program: path.to_path_buf(),
+            arguments: &[],
+        }
     }
 
     /// Milliseconds from the start to the end of one run.
@@ -37,13 +46,20 @@ impl Floor {
             .stderr(Stdio::null())
             .status()
             .with_context(|| format!("cannot start {}", self.program.display()))?;
-        ensure!(status.code().is_some(), "{} was killed", self.program.display());
+        ensure!(
+            status.code().is_some(),
+            "{} was killed",
+            self.program.display()
+        );
         Ok(start.elapsed().as_secs_f64() * 1_000.0)
     }
 }
 
 /// The true path of an interpreter, which a name on the PATH may hide behind a shell script.
 fn ask(name: &str, arguments: &[&str]) -> anyhow::Result<PathBuf> {
-    let output = Command::new(name).args(arguments).output().with_context(|| format!("no {name}"))?;
+    let output = Command::new(name)
+        .args(arguments)
+        .output()
+        .with_context(|| format!("no {name}"))?;
     Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
 }

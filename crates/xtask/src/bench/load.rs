@@ -25,11 +25,16 @@ pub(super) fn run(
 ) -> anyhow::Result<Load> {
     let gate = Barrier::new(connections);
     let mut latencies = std::thread::scope(|scope| {
-        let workers: Vec<_> =
-            (0..connections).map(|_| scope.spawn(|| worker(address, request, span, &gate))).collect();
+        let workers: Vec<_> = (0..connections)
+            .map(|_| scope.spawn(|| worker(address, request, span, &gate)))
+            .collect();
         let mut all = Vec::new();
         for worker in workers {
-            all.extend(worker.join().map_err(|_| anyhow!("a load thread panicked"))??);
+            all.extend(
+                worker
+                    .join()
+                    .map_err(|_| anyhow!("a load thread panicked"))??,
+            );
         }
         anyhow::Ok(all)
     })?;

@@ -13,11 +13,19 @@ pub(super) fn measure(server: &Server, functions: &[Function]) -> anyhow::Result
     let _ = writeln!(table, "{:<26} {:>6.1}", "server", mib(&[server.pid()]));
     for function in functions {
         let mut connection = Connection::open(server.address)?;
-        connection.call(&function.invoke_request(server))?;
+        connection.call(&function.invoke_request(server)?)?;
     }
     let sandboxes = descendants(server.pid());
-    let heads: Vec<u32> = sandboxes.iter().copied().filter(|pid| is_first_process(*pid)).collect();
-    let all: Vec<u32> = sandboxes.iter().copied().filter(|pid| *pid != server.pid()).collect();
+    let heads: Vec<u32> = sandboxes
+        .iter()
+        .copied()
+        .filter(|pid| is_first_process(*pid))
+        .collect();
+    let all: Vec<u32> = sandboxes
+        .iter()
+        .copied()
+        .filter(|pid| *pid != server.pid())
+        .collect();
     let mean = mib(&all) / heads.len().max(1) as f64;
     let label = format!("idle environment (of {})", heads.len());
     let _ = writeln!(table, "{label:<26} {mean:>6.1}");
@@ -30,7 +38,12 @@ fn descendants(pid: u32) -> Vec<u32> {
     while let Some(parent) = found.get(next).copied() {
         next += 1;
         let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
-        found.extend(children.unwrap_or_default().split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+        found.extend(
+            children
+                .unwrap_or_default()
+                .split_whitespace()
+                .filter_map(|pid| pid.parse::<u32>().ok()),
+        );
     }
     found
 }
@@ -50,5 +63,6 @@ fn mib(pids: &[u32]) -> f64 {
 fn pss_kib(pid: u32) -> u64 {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok())
+        .unwrap_or_default()
 }

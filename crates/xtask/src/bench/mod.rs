@@ -10,6 +10,7 @@ mod echo;
 mod floors;
 mod load;
 mod memory;
+mod request;
 mod server;
 mod statistics;
 mod warm;
@@ -37,7 +38,11 @@ pub(crate) struct Options {
 /// Builds the release binary, runs every table and keeps what was printed under `benches/runs/`.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    command(Command::new(cargo).current_dir(workspace::root()).args(["build", "--release"]))?;
+    command(
+        Command::new(cargo)
+            .current_dir(workspace::root())
+            .args(["build", "--release"]),
+    )?;
     let server = server::Server::start()?;
     let functions = deploy::functions(&server)?;
     let span = Duration::from_secs(options.seconds);
@@ -51,7 +56,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 fn keep(report: &str) -> anyhow::Result<()> {
     let folder = workspace::root().join("benches/runs");
     std::fs::create_dir_all(&folder)?;
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+    let seconds = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)?
+        .as_secs();
     let file = folder.join(format!("{seconds}.txt"));
     std::fs::write(&file, report).with_context(|| format!("cannot write {}", file.display()))
 }

@@ -27,7 +27,11 @@ impl Server {
         std::fs::create_dir_all(&folder)?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let child = spawn(&folder, address)?;
-        let server = Self { child, folder, address };
+        let server = Self {
+            child,
+            folder,
+            address,
+        };
         server.wait_ready()?;
         Ok(server)
     }
@@ -43,7 +47,10 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        bail!("not ready after {READY:?}; see {}", self.folder.join("log").display())
+        bail!(
+            "not ready after {READY:?}; see {}",
+            self.folder.join("log").display()
+        )
     }
 
     /// The server's process id, whose descendants are the sandboxes.
@@ -59,7 +66,12 @@ impl Server {
 fn spawn(folder: &Path, address: SocketAddr) -> anyhow::Result<Child> {
     let log = std::fs::File::create(folder.join("log"))?;
     let child = Command::new(workspace::target().join("release/lambkin"))
-        .args(["serve", "--allow-nearest-runtime", "--listen", &address.to_string()])
+        .args([
+            "serve",
+            "--allow-nearest-runtime",
+            "--listen",
+            &address.to_string(),
+        ])
         .arg("--data-dir")
         .arg(folder.join("data"))
         .env("LAMBKIN_MASTER_KEY_FILE", folder.join("master.key"))
@@ -75,7 +87,9 @@ fn spawn(folder: &Path, address: SocketAddr) -> anyhow::Result<Child> {
 impl Drop for Server {
     fn drop(&mut self) {
         // SIGTERM, so that the server drains and its sandboxes go with it.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
         let _ = self.child.wait();
     }
 }

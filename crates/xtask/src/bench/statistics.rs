@@ -16,6 +16,10 @@ pub(super) fn median(values: &[f64]) -> f64 {
 
 /// The median of `values[i] / floors[i]`, round by round.
 pub(super) fn median_ratio(values: &[f64], floors: &[f64]) -> f64 {
-    let ratios: Vec<f64> = values.iter().zip(floors).map(|(value, floor)| value / floor).collect();
+    let ratios: Vec<f64> = values
+        .iter()
+        .zip(floors)
+        .map(|(value, floor)| value / floor)
+        .collect();
     median(&ratios)
 }

@@ -42,9 +42,14 @@ pub(super) fn measure(
         let mut floor = Series::default();
         let mut series: Vec<Series> = functions.iter().map(|_| Series::default()).collect();
         for _ in 0..rounds {
-            floor.push(&load::run(echo.address, &Echo::request(), connections, span)?);
+            floor.push(&load::run(
+                echo.address,
+                &Echo::request(),
+                connections,
+                span,
+            )?);
             for (function, series) in functions.iter().zip(&mut series) {
-                let request = function.invoke_request(server);
+                let request = function.invoke_request(server)?;
                 warm_up(server, &request, connections)?;
                 series.push(&load::run(server.address, &request, connections, span)?);
             }
@@ -59,7 +64,13 @@ pub(super) fn measure(
 
 /// Environments for every connection exist before the clock starts.
 fn warm_up(server: &Server, request: &[u8], connections: usize) -> anyhow::Result<()> {
-    load::run(server.address, request, connections, Duration::from_millis(300)).map(drop)
+    load::run(
+        server.address,
+        request,
+        connections,
+        Duration::from_millis(300),
+    )
+    .map(drop)
 }
 
 fn row(table: &mut String, label: &str, connections: usize, series: &Series, floor: &Series) {

@@ -53,7 +53,7 @@ fn check_file(shown: &str, path: &Path, text: &str, breaches: &mut Vec<String>) 
     }
     for (index, line) in text.lines().enumerate() {
         let code = line.split("//").next().unwrap_or_default();
-        if !shown.starts_with("crates/sandbox/") && uses_unsafe(code) {
+        if !shown.starts_with("crates/sandbox/") && has_unsafe_code(code) {
             breaches.push(format!(
                 "{shown}:{}: unsafe outside the sandbox crate",
                 index + 1
@@ -65,7 +65,7 @@ fn check_file(shown: &str, path: &Path, text: &str, breaches: &mut Vec<String>) 
     }
 }
 
-fn uses_unsafe(code: &str) -> bool {
+fn has_unsafe_code(code: &str) -> bool {
     [
         "unsafe {",
         "unsafe fn",
