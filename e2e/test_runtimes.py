@@ -187,6 +187,32 @@ def test_python_results_keep_unicode_from_3_12_on(deploy, client):
     assert client.invoke(FunctionName=name)["Payload"].read() == '"ü"'.encode()
 
 
+WRAPPER = "#!/bin/sh\nexport WRAPPED=yes\nexec \"$@\"\n"
+
+
+@pytest.mark.parametrize("runtime,file,source", [
+    ("python", "index.py", "import os\ndef handler(e, c): return os.environ.get('WRAPPED')\n"),
+    ("node", "index.js", "exports.handler = async () => process.env.WRAPPED ?? null;\n"),
+])
+def test_an_exec_wrapper_starts_the_runtime(deploy, invoke, runtime, file, source):
+    def wrapped_by(path):
+        return deploy({file: source, "wrap.sh": WRAPPER}, runtime=runtime,
+                      Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": path}})
+    assert invoke(wrapped_by("/var/task/wrap.sh"))["Json"] == "yes"
+    answer = invoke(wrapped_by("/opt/missing"))
+    assert answer["Json"] == {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": f"RequestId: {request_id(answer)} Error: Runtime exited with error: exit status 127"}
+
+
+@pytest.mark.parametrize("asked", ["python3.99", "nodejs98.x"])
+def test_a_version_that_stands_in_is_told(server, deploy, invoke, asked):
+    name = deploy({"index.py": "def handler(e, c): return 1\n", "index.js": "exports.handler = async () => 1;\n"},
+                  runtime=asked)
+    assert invoke(name)["Json"] == 1
+    assert_logged(server, name, f"{asked} is not installed on this machine; ")
+
+
 # ---- Node.js
 
 NODE_CONTEXT = """

@@ -1,0 +1,2 @@
+// Says hello: the smallest function.
+export const handler = async (event) => ({ ok: true, n: event.n });

@@ -1,0 +1,5 @@
+"""Says hello: the smallest function."""
+
+
+def handler(event, context):
+    return {"ok": True, "n": event["n"]}
