@@ -11,17 +11,16 @@
 use crate::control;
 use crate::message::{Command, Report};
 use nix::sys::signal::{SigSet, Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
+use rustix::process::{Pid, WaitOptions, WaitStatus};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
 /// Every process that this one may signal: all of its name space but itself.
-const EVERYBODY: Pid = Pid::from_raw(-1);
+const EVERYBODY: nix::unistd::Pid = nix::unistd::Pid::from_raw(-1);
 
 /// Serves commands until the control socket closes.
 pub fn run() -> io::Result<()> {
@@ -101,9 +100,7 @@ fn start(
     };
     match started {
         Ok(child) => {
-            *program = Some(Pid::from_raw(
-                i32::try_from(child.id()).map_err(io::Error::other)?,
-            ));
+            *program = Some(Pid::from_child(&child));
             Ok(())
         }
         Err(error) => {
@@ -115,14 +112,12 @@ fn start(
 
 /// Reaps who has ended; when the program is among them, ends what it left.
 fn reap_ended(program: &mut Option<Pid>) -> io::Result<()> {
-    loop {
-        match waitpid(EVERYBODY, Some(WaitPidFlag::WNOHANG)) {
-            Ok(status) if status.pid().is_none() => return Ok(()),
-            Ok(status) if status.pid() == *program => return end_all(program, Some(status)),
-            Ok(_) => {}
-            Err(_) => return Ok(()),
+    while let Some((pid, status)) = reap(WaitOptions::NOHANG)? {
+        if Some(pid) == *program {
+            return end_all(program, Some(status));
         }
     }
+    Ok(())
 }
 
 /// Kills everything, reaps it, and tells the program's end if there was a program.
@@ -130,17 +125,34 @@ fn end_all(program: &mut Option<Pid>, mut end: Option<WaitStatus>) -> io::Result
     loop {
         // Again in each round: a process may have been forked while the signals went out.
         let _ = kill(EVERYBODY, Signal::SIGKILL);
-        match waitpid(EVERYBODY, None) {
-            Ok(status) if status.pid() == *program => end = Some(status),
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(_) => break,
+        match reap(WaitOptions::empty())? {
+            Some((pid, status)) if Some(pid) == *program => end = Some(status),
+            Some(_) => {}
+            None => break,
         }
     }
-    match (program.take(), end) {
-        (Some(_), Some(WaitStatus::Signaled(_, signal, _))) => control::report(Report::Signaled {
-            signal: signal as i32,
-        }),
-        (Some(_), Some(WaitStatus::Exited(_, code))) => control::report(Report::Exited { code }),
-        _ => Ok(()),
+    match program.take().and(end) {
+        Some(end) => tell(end),
+        None => Ok(()),
+    }
+}
+
+/// A process that has ended, and how; `None` if there is none, or none yet.
+fn reap(options: WaitOptions) -> io::Result<Option<(Pid, WaitStatus)>> {
+    loop {
+        match rustix::process::wait(options) {
+            Err(Errno::INTR) => {}
+            Err(Errno::CHILD) => return Ok(None),
+            reaped => return Ok(reaped?),
+        }
+    }
+}
+
+/// Signals are told by number: those for real time have no names.
+fn tell(end: WaitStatus) -> io::Result<()> {
+    match (end.exit_status(), end.terminating_signal()) {
+        (Some(code), _) => control::report(Report::Exited { code }),
+        (None, Some(signal)) => control::report(Report::Signaled { signal }),
+        (None, None) => Ok(()),
     }
 }

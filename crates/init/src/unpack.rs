@@ -1,12 +1,14 @@
 //! Unpacks a package into the working folder, believing nothing that it says about itself.
 //!
-//! Owns: the limits on bytes, entries and inflation, the rules for paths, links and modes. The sandbox around
-//! it is the second defence: it can write nowhere else.
+//! Owns: the limits on bytes, entries and inflation, the rules for paths, links, modes and times. The sandbox
+//! around it is the second defence: it can write nowhere else.
 //!
 //! Files are made before links, so that nothing is ever written through a link; a path whose parent is a link
 //! or a file is refused.
 
+mod claim;
 mod path;
+mod time;
 mod writer;
 
 use crate::control;
@@ -80,7 +82,10 @@ fn unpack_into(
         } else if path::is_special(mode) {
             return Err(Rejection::BadEntry.into());
         } else {
-            writer.file(&path, mode, |file| budget.copy(&mut entry, file))?;
+            let modified_s = time::modified_s(&entry);
+            writer.file(&path, mode, modified_s, |file| {
+                budget.copy(&mut entry, file)
+            })?;
         }
     }
     for (path, target) in links {
@@ -91,14 +96,17 @@ fn unpack_into(
     Ok((budget.written, entries))
 }
 
-/// Opens the archive, after a look at how many entries it claims: reading a directory costs memory.
+/// Opens the archive, after a look at how many entries it claims: the reader keeps them all in memory.
 fn open(package: File, bytes: u64, entries_max: u32) -> Result<ZipArchive<File>, Error> {
-    // An entry needs 46 bytes of directory at least, so the size alone bounds what can be claimed.
-    if bytes == 0 {
-        return Err(Rejection::NotAZip.into());
+    let too_many = |entries: u64| entries > u64::from(entries_max);
+    if claim::entries(&package, bytes)
+        .map_err(Error::Io)?
+        .is_some_and(too_many)
+    {
+        return Err(Rejection::TooManyEntries.into());
     }
     let archive = ZipArchive::new(package)?;
-    if archive.len() > entries_max as usize {
+    if too_many(archive.len() as u64) {
         return Err(Rejection::TooManyEntries.into());
     }
     Ok(archive)

@@ -3,8 +3,8 @@
 //! ```text
 //! spawner                                    new process (a copy, in name spaces of its own)
 //! begin: sockets, log pipe
-//!        clone3 ────────────────────────────▶ descriptors arranged, all others closed
-//!        maps of user ids, cgroup             waits
+//!        clone3 ────────────────────────────▶ into the control group (version 1; version 2: born there)
+//!        maps of user ids                     descriptors arranged, all others closed, waits
 //!        release ───────────────────────────▶ cgroup name space, user, end with the spawner
 //!                                             loopback, listener ──▶ setup socket
 //!                                             mounts, pivot_root
@@ -16,10 +16,11 @@
 
 use std::convert::Infallible;
 use std::ffi::{CStr, CString};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::CWD;
+use rustix::fs::{CWD, Gid, Uid, fchown};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -29,7 +30,7 @@ use rustix::thread::{UnshareFlags, set_no_new_privs, set_thread_groups};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, at};
-use crate::linux::cgroup::Group;
+use crate::linux::cgroup::{self, Group};
 use crate::linux::mount_spaces::{self, MountSpaces};
 use crate::linux::namespaces::{self, IdMap};
 use crate::linux::privilege::{self, SANDBOX_GID, SANDBOX_UID};
@@ -115,7 +116,7 @@ pub(crate) fn begin(
 ) -> Result<Begun, Failure> {
     let (setup, setup_inside) = pair().map_err(at("make a socket"))?;
     let (control, control_inside) = pair().map_err(at("make a socket"))?;
-    let (output, output_inside) = pipe_with(PipeFlags::CLOEXEC).map_err(at("make a pipe"))?;
+    let (output, output_inside) = log_pipe(blueprint.owner).map_err(at("make a pipe"))?;
     for end in [&setup, &control, &output] {
         rustix::io::ioctl_fionbio(end, true).map_err(at("make a socket"))?;
     }
@@ -123,6 +124,9 @@ pub(crate) fn begin(
         output: output_inside.as_fd(),
         control: control_inside.as_fd(),
         setup: setup_inside.as_fd(),
+        entrances: group
+            .map_or(Ok(Vec::new()), Group::entrances)
+            .map_err(at("open a control group"))?,
     };
     let into = group.and_then(Group::clone_fd);
     let (pid, process) = host
@@ -139,7 +143,7 @@ pub(crate) fn begin(
         control,
         output,
     };
-    match release(host, blueprint, group, pid, &begun) {
+    match release(host, blueprint, pid, &begun) {
         Ok(()) => Ok(begun),
         Err(failure) => {
             abandon(&begun.process);
@@ -157,13 +161,15 @@ fn pair() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
     )
 }
 
-fn release(
-    host: &Host,
-    blueprint: &Blueprint,
-    group: Option<&Group>,
-    pid: Pid,
-    begun: &Begun,
-) -> Result<(), Failure> {
+/// The sandbox's user owns it, or no program could open /dev/stdout and /dev/stderr.
+fn log_pipe((uid, gid): (u32, u32)) -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    let (outside, inside) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    fchown(&inside, Some(uid), Some(gid))?;
+    Ok((outside, inside))
+}
+
+fn release(host: &Host, blueprint: &Blueprint, pid: Pid, begun: &Begun) -> Result<(), Failure> {
     let uid = IdMap {
         inside: SANDBOX_UID,
         outside: blueprint.owner.0,
@@ -173,9 +179,6 @@ fn release(
         outside: blueprint.owner.1,
     };
     namespaces::map_ids(pid, uid, gid, host.rootless).map_err(at("map user ids"))?;
-    if let Some(group) = group {
-        group.attach(pid).map_err(at("join a control group"))?;
-    }
     rustix::io::write(&begun.setup, b"!")
         .map_err(at("release a new process"))
         .map(drop)
@@ -196,6 +199,7 @@ struct Inherited<'a> {
     output: BorrowedFd<'a>,
     control: BorrowedFd<'a>,
     setup: BorrowedFd<'a>,
+    entrances: Vec<File>,
 }
 
 /// Numbers of the descriptors in the new process. Those below `INIT` are for pid 1 to keep: its input is the
@@ -228,8 +232,9 @@ fn inside(host: &Host, blueprint: &Blueprint, inherited: &Inherited<'_>) {
         blueprint.tmp.as_ref().map(AsFd::as_fd),
         Some(host.spawner.as_fd()),
     ];
+    let entered = cgroup::enter(&inherited.entrances).map_err(at("join a control group"));
     if descriptors::arrange(&slots, INIT).is_ok() {
-        let Err(failure) = become_init(host, blueprint);
+        let Err(failure) = entered.and_then(|()| become_init(host, blueprint));
         // If the spawner cannot be told, it is gone, and so is this process in a moment.
         let _ = protocol::send(slot(SETUP), &Setup::Failed(failure), &[]);
     }

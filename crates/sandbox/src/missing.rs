@@ -64,6 +64,15 @@ pub(crate) fn no_groups(error: &io::Error) -> Missing {
     )
 }
 
+/// No range of users to give to sandboxes.
+pub(crate) fn one_user() -> Missing {
+    Missing::limit(
+        "all functions run as one user of this machine and share what it may have of files watched, \
+         pipes and signals waiting",
+        "start as root: then each environment has a user of its own",
+    )
+}
+
 /// The second layer for files.
 pub(crate) fn no_landlock() -> Missing {
     Missing::limit(

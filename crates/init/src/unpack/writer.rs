@@ -2,7 +2,10 @@
 
 use super::{Error, path};
 use crate::message::Rejection;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, symlinkat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, futimens, mkdirat, openat, symlinkat,
+    unlinkat,
+};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -35,11 +38,12 @@ impl Writer {
         self.enter(names).map(drop)
     }
 
-    /// Makes a file and fills it. A later entry of the same name replaces an earlier one.
+    /// Makes a file, fills it and gives it its time. A later entry of the same name replaces an earlier one.
     pub(super) fn file(
         &mut self,
         names: &[String],
         mode: u32,
+        modified_s: i64,
         fill: impl FnOnce(&mut File) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let (name, parents) = names.split_last().ok_or(Rejection::BadPath)?;
@@ -54,7 +58,9 @@ impl Writer {
             }
             file => file,
         };
-        fill(&mut File::from(file.map_err(refusal)?))
+        let mut file = File::from(file.map_err(refusal)?);
+        fill(&mut file)?;
+        futimens(&file, &both(modified_s)).map_err(refusal)
     }
 
     pub(super) fn link(&mut self, names: &[String], target: &[u8]) -> Result<(), Error> {
@@ -86,6 +92,18 @@ impl Writer {
             folder = openat(&folder, name, FOLDER, Mode::empty()).map_err(refusal)?;
         }
         Ok(folder)
+    }
+}
+
+/// The same time for the last access and the last modification.
+fn both(seconds: i64) -> Timestamps {
+    let time = Timespec {
+        tv_sec: seconds,
+        tv_nsec: 0,
+    };
+    Timestamps {
+        last_access: time,
+        last_modification: time,
     }
 }
 

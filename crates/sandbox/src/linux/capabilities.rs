@@ -14,8 +14,9 @@ pub(crate) fn drop_all() -> io::Result<()> {
             continue;
         };
         match remove_capability_from_bounding_set(one) {
-            // Unknown to this kernel, so held by nobody.
-            Ok(()) | Err(rustix::io::Errno::INVAL) => {}
+            Ok(()) => {}
+            // Unknown to this kernel, as are all beyond it.
+            Err(rustix::io::Errno::INVAL) => break,
             Err(error) => return Err(error.into()),
         }
     }

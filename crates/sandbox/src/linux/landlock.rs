@@ -70,3 +70,79 @@ fn allow(
         Err(_) => Ok(ruleset),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+    use std::path::PathBuf;
+
+    /// In a thread of its own: the restriction holds for the thread that asks for it, and goes with it.
+    fn restricted<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+        let thread = std::thread::spawn(|| {
+            rustix::thread::set_no_new_privs(true).unwrap();
+            restrict(false).unwrap();
+            work()
+        });
+        thread.join().unwrap()
+    }
+
+    fn has(abi: ABI) -> bool {
+        let strict = Ruleset::default()
+            .set_compatibility(CompatLevel::HardRequirement)
+            .handle_access(AccessFs::from_all(abi))
+            .and_then(|ruleset| match Scope::from_all(abi) {
+                scopes if scopes.is_empty() => Ok(ruleset),
+                scopes => ruleset.scope(scopes),
+            });
+        strict.and_then(Ruleset::create).is_ok()
+    }
+
+    #[test]
+    fn only_a_few_places_can_be_written() {
+        // Where the kernel has no Landlock, asking for it is no error: the start has told that it is missing.
+        let enforced = is_there();
+        let forbidden = PathBuf::from(format!("/var/tmp/landlock-{}", std::process::id()));
+        let path = forbidden.clone();
+        let (elsewhere, tmp, null, read) = restricted(move || {
+            let tmp = std::env::temp_dir().join(format!("landlock-{}", std::process::id()));
+            let written = std::fs::write(&tmp, "x").and_then(|()| std::fs::remove_file(&tmp));
+            (
+                std::fs::write(&path, "x"),
+                written,
+                std::fs::write("/dev/null", "x"),
+                std::fs::read("/etc/passwd"),
+            )
+        });
+        assert_eq!(elsewhere.is_err(), enforced);
+        assert!(!enforced || !forbidden.exists());
+        assert!(tmp.is_ok() && null.is_ok() && read.is_ok());
+    }
+
+    #[test]
+    fn what_is_outside_gets_no_signal_and_no_connection() {
+        if !has(ABI::V6) {
+            restricted(|| ());
+            return;
+        }
+        let name = format!("lambkin-landlock-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(name).unwrap();
+        let _listener = UnixListener::bind_addr(&address).unwrap();
+        let mut outside = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let pid = rustix::process::Pid::from_child(&outside);
+        let (connected, signalled) = restricted(move || {
+            (
+                UnixStream::connect_addr(&address).map(drop),
+                rustix::process::kill_process(pid, rustix::process::Signal::KILL),
+            )
+        });
+        outside.kill().unwrap();
+        outside.wait().unwrap();
+        assert_eq!(connected.unwrap_err().raw_os_error(), Some(libc::EPERM));
+        assert_eq!(signalled, Err(rustix::io::Errno::PERM));
+    }
+}

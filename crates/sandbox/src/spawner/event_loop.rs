@@ -58,7 +58,7 @@ impl EventLoop {
     pub(super) fn run(&mut self) -> Result<(), Failure> {
         while !self.finished() {
             let events = self.wait()?;
-            if events.is_empty() {
+            if events.is_empty() && self.can_prepare_ahead() {
                 self.machine.prepare_ahead();
             }
             for event in events {
@@ -94,12 +94,17 @@ impl EventLoop {
     fn timeout(&self) -> Option<Timespec> {
         let next = self.deadlines.peek().map(|Reverse((when, _))| *when);
         let next = [next, self.closing].into_iter().flatten().min();
-        let left = if self.machine.can_prepare_ahead() {
+        let left = if self.can_prepare_ahead() {
             Some(Duration::ZERO)
         } else {
             next.map(|when| when.saturating_duration_since(Instant::now()))
         };
         left.and_then(|left| Timespec::try_from(left).ok())
+    }
+
+    /// While nobody waits for a sandbox: preparing takes as long as a step of making one.
+    fn can_prepare_ahead(&self) -> bool {
+        self.machine.can_prepare_ahead() && self.answers.len() == 0 && self.starting() == 0
     }
 
     fn handle(&mut self, (source, flags): (Source, epoll::EventFlags)) {

@@ -70,6 +70,7 @@ impl Machine {
         let spaces = MountSpaces::separate()?;
         mount_work(&config.work_dir)?;
         let users = if rootless {
+            missing.push(missing::one_user());
             Users::Own
         } else {
             Users::from_range(config.uids.clone(), config.server)

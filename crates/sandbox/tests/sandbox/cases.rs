@@ -1,5 +1,6 @@
 //! The cases, by name.
 
+mod attacks;
 mod ends;
 mod limits;
 mod many;
@@ -35,6 +36,23 @@ pub(crate) const ALL: &[Case] = &[
     (
         "nothing_is_held_that_gives_power",
         view::nothing_is_held_that_gives_power,
+    ),
+    ("no_attack_succeeds", attacks::none_succeeds),
+    (
+        "bombs_hurt_only_themselves",
+        attacks::bombs_hurt_only_themselves,
+    ),
+    (
+        "real_time_signals_are_ends_too",
+        attacks::real_time_signals_are_ends_too,
+    ),
+    (
+        "the_log_is_reached_by_its_names",
+        attacks::the_log_is_reached_by_its_names,
+    ),
+    (
+        "a_killed_pid_1_leaves_nothing",
+        attacks::a_killed_pid_1_leaves_nothing,
     ),
     ("binds_are_made_in_order", roots::binds_are_made_in_order),
     (

@@ -3,6 +3,7 @@
 //! This program is its own spawner, as the binary is, so it has a `main` of its own. Each case runs in a
 //! process of its own: a spawner must be started before there is a thread, and one case kills its server.
 
+mod attack;
 mod cases;
 mod outside;
 mod place;
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
     match arguments.get(1).map(String::as_str) {
         Some("__spawner") => lambkin_sandbox::run_spawner(),
         Some("__case") => run_case(&arguments[2]),
+        Some("__attack") => attack::all(&arguments[2..]),
         filter => run_all(filter.filter(|text| !text.starts_with('-')).unwrap_or("")),
     }
 }

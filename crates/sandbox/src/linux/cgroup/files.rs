@@ -6,9 +6,7 @@ use std::path::Path;
 
 /// Writes a value in one call, as these files demand.
 pub(super) fn write(folder: &Path, file: &str, value: impl ToString) -> io::Result<()> {
-    let path = folder.join(file);
-    fs::write(&path, value.to_string())
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+    fs::write(folder.join(file), value.to_string())
 }
 
 /// Writes a value to a file that not every kernel has.

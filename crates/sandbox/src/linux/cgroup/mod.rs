@@ -14,7 +14,7 @@ mod stale;
 mod v1;
 mod v2;
 
-use rustix::process::Pid;
+use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -41,17 +41,20 @@ pub(crate) enum Hierarchy {
 impl Hierarchy {
     /// Finds the groups, removes what dead spawners left, and makes ours. Tells which limits cannot be kept.
     pub(crate) fn detect() -> io::Result<(Self, Vec<Missing>)> {
+        Self::named(&format!("{PREFIX}{}", std::process::id()))
+    }
+
+    fn named(name: &str) -> io::Result<(Self, Vec<Missing>)> {
         let found = mounts::Mounts::read()?;
-        let name = format!("{PREFIX}{}", std::process::id());
         let (hierarchy, lacking) = match found {
             mounts::Mounts::V2(base) => {
                 stale::remove(&base);
-                let (hierarchy, lacking) = v2::Hierarchy::make(&base, &name)?;
+                let (hierarchy, lacking) = v2::Hierarchy::make(&base, name)?;
                 (Self::V2(hierarchy), lacking)
             }
             mounts::Mounts::V1(bases) => {
                 bases.iter().for_each(|base| stale::remove(&base.path));
-                let (hierarchy, lacking) = v1::Hierarchy::make(&bases, &name)?;
+                let (hierarchy, lacking) = v1::Hierarchy::make(&bases, name)?;
                 (Self::V1(hierarchy), lacking)
             }
         };
@@ -94,11 +97,11 @@ impl Group {
         }
     }
 
-    /// Puts a process in that was not born there.
-    pub(crate) fn attach(&self, pid: Pid) -> io::Result<()> {
+    /// What a process that is not born there passes to `enter`.
+    pub(crate) fn entrances(&self) -> io::Result<Vec<File>> {
         match self {
-            Self::V1(group) => group.attach(pid),
-            Self::V2(_) => Ok(()),
+            Self::V1(group) => group.entrances(),
+            Self::V2(_) => Ok(Vec::new()),
         }
     }
 
@@ -125,6 +128,14 @@ impl Group {
             Self::V2(group) => group.meter(),
         }
     }
+}
+
+/// Moves this process, which has one thread, into the group of these entrances.
+pub(crate) fn enter(entrances: &[File]) -> rustix::io::Result<()> {
+    const MYSELF: &[u8] = b"0";
+    entrances
+        .iter()
+        .try_for_each(|entrance| rustix::io::write(entrance, MYSELF).map(drop))
 }
 
 #[cfg(test)]

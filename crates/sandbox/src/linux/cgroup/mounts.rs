@@ -1,5 +1,6 @@
 //! Where this machine's control groups are mounted, and which folder of them is ours to use.
 
+use super::v2;
 use std::collections::HashMap;
 use std::fs;
 use std::io;
@@ -41,7 +42,8 @@ impl Mounts {
                 continue;
             };
             if mount.kind == "cgroup2" {
-                let base = mount.folder_of(own.get("").copied().unwrap_or("/"));
+                let own = mount.folder_of(own.get("").copied().unwrap_or("/"));
+                let base = outside_of_server(own);
                 let has = fs::read_to_string(base.join("cgroup.controllers")).unwrap_or_default();
                 if has.split_whitespace().any(|one| one == "memory") {
                     return Some(Self::V2(base));
@@ -67,6 +69,14 @@ impl Mounts {
             }
         }
         (!v1.is_empty()).then_some(Self::V1(v1))
+    }
+}
+
+/// A server that was started by what an earlier one moved aside does not nest its groups any deeper.
+fn outside_of_server(group: PathBuf) -> PathBuf {
+    match group.parent() {
+        Some(parent) if group.ends_with(v2::SERVER) => parent.to_owned(),
+        _ => group,
     }
 }
 
@@ -136,6 +146,16 @@ mod tests {
             .map(|base| (base.path.to_str().unwrap(), base.controllers.len()))
             .collect();
         assert_eq!(shown, [("/cg/cpu", 2), ("/cg/memory", 1)]);
+    }
+
+    #[test]
+    fn groups_do_not_nest_with_each_start() {
+        let base = |path: &str| outside_of_server(path.into());
+        assert_eq!(
+            base("/cg/my.scope/lambkin-server"),
+            Path::new("/cg/my.scope")
+        );
+        assert_eq!(base("/cg/my.scope"), Path::new("/cg/my.scope"));
     }
 
     #[test]

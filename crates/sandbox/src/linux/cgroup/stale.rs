@@ -9,7 +9,8 @@ use std::time::Duration;
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Removes the groups of dead spawners below `base`. Best effort: one that stays costs a name.
+/// Removes the groups of dead spawners below `base`, and one that had the pid of this process, which has made none
+/// yet. Best effort: one that stays costs a name.
 pub(super) fn remove(base: &Path) {
     let Ok(entries) = fs::read_dir(base) else {
         return;
@@ -19,7 +20,7 @@ pub(super) fn remove(base: &Path) {
         let pid = name
             .to_str()
             .and_then(|name| name.strip_prefix(PREFIX)?.parse::<u32>().ok());
-        if pid.is_some_and(|pid| pid != std::process::id() && !is_spawner(pid)) {
+        if pid.is_some_and(|pid| pid == std::process::id() || !is_spawner(pid)) {
             remove_tree(&entry.path());
         }
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 const CONTROLLERS: [&str; 3] = ["memory", "cpu", "pids"];
 /// A group with groups below it may hold no process itself, so those that are there move here.
-const SERVER: &str = "lambkin-server";
+pub(super) const SERVER: &str = "lambkin-server";
 
 /// Our group, with the controllers that its base could give.
 pub(crate) struct Hierarchy {
@@ -76,7 +76,8 @@ fn pass_down(base: &Path, controllers: &[&str]) -> io::Result<()> {
     let server = base.join(SERVER);
     fs::create_dir_all(&server)?;
     for pid in files::processes(base)? {
-        files::write(&server, "cgroup.procs", pid)?;
+        // One that has just ended is no obstacle; of one that cannot be moved the next call tells.
+        let _ = files::write(&server, "cgroup.procs", pid);
     }
     enable(base, controllers)
 }

@@ -1,6 +1,6 @@
 //! From the table to the kernel's program: a binary search over ranges of calls with the same verdict.
 
-use super::table::{Check, Rule, Verdict};
+use super::table::{Check, PRCTL_OPTIONS, Rule, Verdict};
 use libc::sock_filter;
 
 /// Where the kernel puts the number, the architecture and the arguments of a call.
@@ -102,7 +102,7 @@ fn leaf(end: End) -> Vec<sock_filter> {
     match end {
         End::Kill => vec![instruction(RETURN, libc::SECCOMP_RET_KILL_PROCESS)],
         End::Verdict(Verdict::Allow) => vec![instruction(RETURN, libc::SECCOMP_RET_ALLOW)],
-        End::Verdict(Verdict::Refuse(errno)) => vec![refuse(i32::from(errno))],
+        End::Verdict(Verdict::Refuse(errno)) => refuse(i32::from(errno)),
         End::Verdict(Verdict::Check(check)) => check_code(check),
     }
 }
@@ -116,49 +116,37 @@ fn check_code(check: Check) -> Vec<sock_filter> {
         | libc::CLONE_NEWPID
         | libc::CLONE_NEWNET
         | 0x80; // CLONE_NEWTIME
-    let allow = instruction(RETURN, libc::SECCOMP_RET_ALLOW);
-    let refused = refuse(libc::EPERM);
+    const ANY_PERSONALITY: u32 = u32::MAX;
+    let allow = || vec![instruction(RETURN, libc::SECCOMP_RET_ALLOW)];
     match check {
         Check::NoNamespaces => {
-            vec![
-                argument(0),
-                branch(ANY_BIT, NAMESPACES as u32, 0, 1),
-                refused,
-                allow,
-            ]
+            let clear = branch(ANY_BIT, NAMESPACES as u32, 0, 1);
+            chain([vec![argument(0), clear], refuse(libc::EPERM), allow()])
         }
         Check::SocketKinds => socket_code(),
         Check::LocalSockets => {
-            let family = refuse(libc::EAFNOSUPPORT);
-            vec![
-                argument(0),
-                branch(EQUAL, libc::AF_UNIX as u32, 1, 0),
-                family,
-                allow,
-            ]
+            let local = [libc::AF_UNIX as u32];
+            on(0, either(&local, allow(), refuse(libc::EAFNOSUPPORT)))
         }
-        Check::NoTyping => vec![
-            argument(1),
-            branch(EQUAL, libc::TIOCSTI as u32, 1, 0),
-            branch(EQUAL, libc::TIOCLINUX as u32, 0, 1),
-            refused,
-            allow,
-        ],
-        Check::HarmlessPrctl => vec![
-            argument(0),
-            branch(EQUAL, libc::PR_SET_MM as u32, 1, 0),
-            branch(EQUAL, libc::PR_SET_PTRACER as u32, 0, 1),
-            refused,
-            allow,
-        ],
-        Check::HarmlessPersonality => vec![
-            argument(0),
-            branch(EQUAL, u32::MAX, 3, 0),
-            instruction(MASK, !((libc::ADDR_NO_RANDOMIZE | PER_LINUX32) as u32)),
-            branch(EQUAL, 0, 1, 0),
-            refused,
-            allow,
-        ],
+        Check::NoTyping => {
+            let typing = [libc::TIOCSTI as u32, libc::TIOCLINUX as u32];
+            on(1, either(&typing, refuse(libc::EPERM), allow()))
+        }
+        Check::HarmlessPrctl => {
+            let options: Vec<u32> = PRCTL_OPTIONS.iter().map(|option| *option as u32).collect();
+            on(0, either(&options, allow(), refuse(libc::EINVAL)))
+        }
+        Check::HarmlessPersonality => {
+            let harmful = instruction(MASK, !((libc::ADDR_NO_RANDOMIZE | PER_LINUX32) as u32));
+            let harmless = either(&[0], allow(), refuse(libc::EPERM));
+            let other = chain([vec![harmful], harmless]);
+            on(0, either(&[ANY_PERSONALITY], allow(), other))
+        }
+        Check::OrdinaryPages { argument, flag } => {
+            let clear = vec![branch(ANY_BIT, flag as u32, 0, 1)];
+            // As on a machine that has none.
+            on(argument, chain([clear, refuse(libc::ENOMEM), allow()]))
+        }
     }
 }
 
@@ -166,31 +154,52 @@ fn check_code(check: Check) -> Vec<sock_filter> {
 /// C library lists addresses.
 fn socket_code() -> Vec<sock_filter> {
     const TYPE_BITS: u32 = 0xf;
-    let allow = instruction(RETURN, libc::SECCOMP_RET_ALLOW);
-    vec![
-        argument(0),
-        branch(EQUAL, libc::AF_UNIX as u32, 10, 0),
-        branch(EQUAL, libc::AF_INET as u32, 3, 0),
-        branch(EQUAL, libc::AF_INET6 as u32, 2, 0),
-        branch(EQUAL, libc::AF_NETLINK as u32, 5, 0),
+    let allow = || vec![instruction(RETURN, libc::SECCOMP_RET_ALLOW)];
+    let only = |protocols: &[i32], refusal| {
+        let protocols: Vec<u32> = protocols.iter().map(|protocol| *protocol as u32).collect();
+        on(2, either(&protocols, allow(), refuse(refusal)))
+    };
+    let tcp = only(&[0, libc::IPPROTO_TCP], libc::EPROTONOSUPPORT);
+    let udp = only(&[0, libc::IPPROTO_UDP], libc::EPROTONOSUPPORT);
+    let routes = only(&[libc::NETLINK_ROUTE], libc::EPERM);
+    let datagram = either(&[libc::SOCK_DGRAM as u32], udp, refuse(libc::EPERM));
+    let kind = either(&[libc::SOCK_STREAM as u32], tcp, datagram);
+    let internet = on(1, chain([vec![instruction(MASK, TYPE_BITS)], kind]));
+    let families = [libc::AF_INET as u32, libc::AF_INET6 as u32];
+    let netlink = either(
+        &[libc::AF_NETLINK as u32],
+        routes,
         refuse(libc::EAFNOSUPPORT),
-        argument(1),
-        instruction(MASK, TYPE_BITS),
-        branch(EQUAL, libc::SOCK_STREAM as u32, 3, 0),
-        branch(EQUAL, libc::SOCK_DGRAM as u32, 2, 3),
-        argument(2),
-        branch(EQUAL, libc::NETLINK_ROUTE as u32, 0, 1),
-        allow,
-        refuse(libc::EPERM),
-    ]
+    );
+    let other = either(&families, internet, netlink);
+    on(0, either(&[libc::AF_UNIX as u32], allow(), other))
+}
+
+/// What to do with an argument.
+fn on(index: u32, then: Vec<sock_filter>) -> Vec<sock_filter> {
+    chain([vec![argument(index)], then])
+}
+
+/// One way for a few values, another way for all others. Each way ends the program, and the first is short.
+fn either(values: &[u32], then: Vec<sock_filter>, otherwise: Vec<sock_filter>) -> Vec<sock_filter> {
+    let tests = values.iter().enumerate().map(|(index, value)| {
+        let left = values.len() - 1 - index;
+        let skipped = if left == 0 { then.len() } else { 0 };
+        branch(EQUAL, *value, left as u8, skipped as u8)
+    });
+    chain([tests.collect(), then, otherwise])
+}
+
+fn chain<const N: usize>(parts: [Vec<sock_filter>; N]) -> Vec<sock_filter> {
+    parts.into_iter().flatten().collect()
 }
 
 fn argument(index: u32) -> sock_filter {
     instruction(LOAD, ARGUMENTS + 8 * index)
 }
 
-fn refuse(errno: i32) -> sock_filter {
-    instruction(RETURN, libc::SECCOMP_RET_ERRNO | errno as u32)
+fn refuse(errno: i32) -> Vec<sock_filter> {
+    vec![instruction(RETURN, libc::SECCOMP_RET_ERRNO | errno as u32)]
 }
 
 fn instruction(code: u16, k: u32) -> sock_filter {

@@ -17,16 +17,19 @@ pub(super) enum Verdict {
 pub(super) enum Check {
     /// `clone`: no new name spaces.
     NoNamespaces,
-    /// `socket`: local sockets, TCP and UDP, and the routing tables.
+    /// `socket`: local sockets, TCP and UDP, and the routing tables. No other protocol: the kernel would load it.
     SocketKinds,
     /// `socketpair`: local sockets alone.
     LocalSockets,
     /// `ioctl`: nothing that types into a terminal.
     NoTyping,
-    /// `prctl`: not the memory map's own description, and no tracer.
+    /// `prctl`: the options below, which change the caller alone.
     HarmlessPrctl,
     /// `personality`: what it is, and switches that debuggers and 32-bit tools set.
     HarmlessPersonality,
+    /// No huge pages, which this flag of this argument asks for: the machine has set them aside for somebody, and no
+    /// limit of a sandbox counts them.
+    OrdinaryPages { argument: u32, flag: i32 },
 }
 
 pub(super) type Rule = (i64, Verdict);
@@ -37,7 +40,7 @@ macro_rules! calls {
 
 /// The C library and the dynamic loader of every program.
 const EVERY_PROGRAM: &[i64] = calls! {
-    SYS_read SYS_write SYS_openat SYS_close SYS_fstat SYS_newfstatat SYS_statx SYS_lseek SYS_mmap SYS_mprotect
+    SYS_read SYS_write SYS_openat SYS_close SYS_fstat SYS_newfstatat SYS_statx SYS_lseek SYS_mprotect
     SYS_munmap SYS_brk SYS_rt_sigaction SYS_rt_sigprocmask SYS_rt_sigreturn SYS_pread64 SYS_pwrite64 SYS_readv
     SYS_writev SYS_mremap SYS_madvise SYS_dup SYS_dup3 SYS_getpid SYS_execve SYS_exit SYS_exit_group SYS_wait4
     SYS_waitid SYS_kill SYS_uname SYS_fcntl SYS_getcwd SYS_chdir SYS_fchdir SYS_getdents64 SYS_gettid SYS_futex
@@ -51,12 +54,12 @@ const EVERY_PROGRAM: &[i64] = calls! {
 const TOOLS: &[i64] = calls! {
     SYS_mkdirat SYS_unlinkat SYS_renameat SYS_renameat2 SYS_linkat SYS_symlinkat SYS_fchmodat SYS_fchmod
     SYS_fchownat SYS_fchown SYS_utimensat SYS_umask SYS_truncate SYS_ftruncate SYS_fallocate SYS_fsync
-    SYS_fdatasync SYS_sync_file_range SYS_syncfs SYS_sync SYS_flock SYS_statfs SYS_fstatfs SYS_copy_file_range
-    SYS_sendfile SYS_splice SYS_tee SYS_vmsplice SYS_getpgid SYS_setpgid SYS_getsid SYS_setsid SYS_getgroups
-    SYS_times SYS_getrusage SYS_getrlimit SYS_setrlimit SYS_getpriority SYS_setpriority SYS_mknodat
-    SYS_getxattr SYS_lgetxattr SYS_fgetxattr SYS_listxattr SYS_llistxattr SYS_flistxattr SYS_setxattr
-    SYS_lsetxattr SYS_fsetxattr SYS_removexattr SYS_lremovexattr SYS_fremovexattr SYS_fadvise64 SYS_readahead
-    SYS_close_range SYS_getcpu SYS_openat2 SYS_preadv SYS_pwritev SYS_preadv2 SYS_pwritev2
+    SYS_fdatasync SYS_sync_file_range SYS_sync SYS_flock SYS_statfs SYS_fstatfs SYS_copy_file_range SYS_sendfile
+    SYS_splice SYS_getpgid SYS_setpgid SYS_getsid SYS_setsid SYS_getgroups SYS_times SYS_getrusage SYS_getrlimit
+    SYS_setrlimit SYS_getpriority SYS_setpriority SYS_mknodat SYS_getxattr SYS_lgetxattr SYS_fgetxattr
+    SYS_listxattr SYS_llistxattr SYS_flistxattr SYS_setxattr SYS_lsetxattr SYS_fsetxattr SYS_removexattr
+    SYS_lremovexattr SYS_fremovexattr SYS_fadvise64 SYS_close_range SYS_getcpu SYS_openat2 SYS_preadv SYS_pwritev
+    SYS_preadv2 SYS_pwritev2
 };
 
 /// Threads and event loops: libuv, asyncio, tokio, Go, the JVM.
@@ -65,18 +68,16 @@ const EVENT_LOOPS: &[i64] = calls! {
     SYS_timerfd_settime SYS_timerfd_gettime SYS_signalfd4 SYS_inotify_init1 SYS_inotify_add_watch
     SYS_inotify_rm_watch SYS_sched_yield SYS_sched_getaffinity SYS_sched_setaffinity SYS_sched_getparam
     SYS_sched_setparam SYS_sched_getscheduler SYS_sched_setscheduler SYS_sched_get_priority_max
-    SYS_sched_get_priority_min SYS_sched_rr_get_interval SYS_sched_getattr SYS_sched_setattr SYS_timer_create
-    SYS_timer_settime SYS_timer_gettime SYS_timer_getoverrun SYS_timer_delete SYS_getitimer SYS_setitimer
-    SYS_rt_sigpending SYS_rt_sigtimedwait SYS_rt_sigqueueinfo SYS_rt_tgsigqueueinfo SYS_rt_sigsuspend
-    SYS_membarrier SYS_pidfd_open SYS_pidfd_send_signal SYS_ioprio_get SYS_ioprio_set SYS_futex_waitv
-    SYS_capget SYS_capset
+    SYS_sched_get_priority_min SYS_timer_create SYS_timer_settime SYS_timer_gettime SYS_timer_getoverrun
+    SYS_timer_delete SYS_getitimer SYS_setitimer SYS_rt_sigpending SYS_rt_sigtimedwait SYS_rt_sigqueueinfo
+    SYS_rt_sigsuspend SYS_membarrier SYS_pidfd_open SYS_pidfd_send_signal SYS_futex_waitv SYS_capget SYS_capset
 };
 
 /// Memory: JITs, garbage collectors, shared memory of multiprocessing.
 const MEMORY: &[i64] = calls! {
-    SYS_mincore SYS_msync SYS_mlock SYS_mlock2 SYS_munlock SYS_mlockall SYS_munlockall SYS_memfd_create
-    SYS_pkey_alloc SYS_pkey_free SYS_pkey_mprotect SYS_get_mempolicy SYS_shmget SYS_shmat SYS_shmdt SYS_shmctl
-    SYS_semget SYS_semop SYS_semctl SYS_semtimedop SYS_msgget SYS_msgsnd SYS_msgrcv SYS_msgctl
+    SYS_mincore SYS_msync SYS_mlock SYS_mlock2 SYS_munlock SYS_mlockall SYS_munlockall
+    SYS_pkey_alloc SYS_pkey_free SYS_pkey_mprotect SYS_get_mempolicy SYS_shmat SYS_shmdt SYS_shmctl
+    SYS_semget SYS_semop SYS_semctl SYS_semtimedop
 };
 
 /// Sockets: clients, servers on loopback, and the Runtime API.
@@ -93,7 +94,7 @@ const SELF_RESTRICTION: &[i64] = calls! {
 /// Users: programs that drop privilege which they do not have; nothing can be gained by them.
 const USERS: &[i64] = calls! {
     SYS_setuid SYS_setgid SYS_setreuid SYS_setregid SYS_setresuid SYS_getresuid SYS_setresgid SYS_getresgid
-    SYS_setgroups SYS_setfsuid SYS_setfsgid
+    SYS_setgroups
 };
 
 /// What x86-64 has besides, for the same programs: older forms of the calls above.
@@ -102,24 +103,71 @@ const OLDER_FORMS: &[i64] = calls! {
     SYS_open SYS_stat SYS_lstat SYS_poll SYS_access SYS_pipe SYS_select SYS_dup2 SYS_pause SYS_alarm SYS_fork
     SYS_vfork SYS_getdents SYS_rename SYS_mkdir SYS_rmdir SYS_creat SYS_link SYS_unlink SYS_symlink SYS_readlink
     SYS_chmod SYS_chown SYS_lchown SYS_getpgrp SYS_utime SYS_mknod SYS_arch_prctl SYS_time SYS_epoll_create
-    SYS_epoll_wait SYS_utimes SYS_inotify_init SYS_futimesat SYS_signalfd SYS_eventfd
+    SYS_epoll_wait SYS_utimes SYS_inotify_init
 };
 
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER_FORMS: &[i64] = &[];
 
+// Of linux/prctl.h; libc does not have them.
+const PR_SVE_SET_VL: i32 = 50;
+const PR_SVE_GET_VL: i32 = 51;
+const PR_PAC_RESET_KEYS: i32 = 54;
+const PR_SET_TAGGED_ADDR_CTRL: i32 = 55;
+const PR_GET_TAGGED_ADDR_CTRL: i32 = 56;
+
+/// Options of `prctl`; any other is answered as by a kernel that does not know it.
+pub(super) const PRCTL_OPTIONS: &[i32] = &[
+    // Names of threads and of memory: every runtime.
+    libc::PR_SET_NAME,
+    libc::PR_GET_NAME,
+    libc::PR_SET_VMA,
+    // Supervisors, shells, `subprocess` with a death signal.
+    libc::PR_SET_PDEATHSIG,
+    libc::PR_GET_PDEATHSIG,
+    libc::PR_SET_CHILD_SUBREAPER,
+    libc::PR_GET_CHILD_SUBREAPER,
+    libc::PR_SET_DUMPABLE,
+    libc::PR_GET_DUMPABLE,
+    // Huge pages and timers: the JVM, Go, allocators.
+    libc::PR_SET_THP_DISABLE,
+    libc::PR_GET_THP_DISABLE,
+    libc::PR_SET_TIMERSLACK,
+    libc::PR_GET_TIMERSLACK,
+    // Programs that restrict themselves, and capabilities that nobody has.
+    libc::PR_SET_SECCOMP,
+    libc::PR_GET_SECCOMP,
+    libc::PR_SET_NO_NEW_PRIVS,
+    libc::PR_GET_NO_NEW_PRIVS,
+    libc::PR_SET_KEEPCAPS,
+    libc::PR_GET_KEEPCAPS,
+    libc::PR_CAPBSET_READ,
+    libc::PR_CAPBSET_DROP,
+    libc::PR_CAP_AMBIENT,
+    libc::PR_GET_SECUREBITS,
+    libc::PR_SET_MDWE,
+    libc::PR_GET_MDWE,
+    // Vectors, pointer signing and tagged memory of aarch64: the C library and JITs.
+    PR_SVE_SET_VL,
+    PR_SVE_GET_VL,
+    PR_PAC_RESET_KEYS,
+    PR_SET_TAGGED_ADDR_CTRL,
+    PR_GET_TAGGED_ADDR_CTRL,
+];
+
 /// Known and refused: each reaches beyond the sandbox, or into code of the kernel that sandboxes have no use for.
 const REFUSED: &[i64] = calls! {
-    SYS_ptrace SYS_process_vm_readv SYS_process_vm_writev SYS_kcmp SYS_pidfd_getfd SYS_process_madvise
-    SYS_bpf SYS_perf_event_open SYS_userfaultfd SYS_io_uring_setup SYS_io_uring_enter SYS_io_uring_register
-    SYS_io_setup SYS_io_destroy SYS_io_submit SYS_io_cancel SYS_io_getevents SYS_keyctl SYS_add_key
-    SYS_request_key SYS_mount SYS_umount2 SYS_pivot_root SYS_chroot SYS_fsopen SYS_fsconfig SYS_fsmount
-    SYS_fspick SYS_open_tree SYS_move_mount SYS_mount_setattr SYS_name_to_handle_at SYS_open_by_handle_at
-    SYS_setns SYS_unshare SYS_init_module SYS_finit_module SYS_delete_module SYS_kexec_load SYS_reboot SYS_swapon
-    SYS_swapoff SYS_acct SYS_quotactl SYS_syslog SYS_settimeofday SYS_clock_settime SYS_adjtimex
-    SYS_clock_adjtime SYS_sethostname SYS_setdomainname SYS_vhangup SYS_fanotify_init SYS_fanotify_mark
-    SYS_lookup_dcookie SYS_move_pages SYS_migrate_pages SYS_mbind SYS_set_mempolicy SYS_mq_open SYS_mq_unlink
-    SYS_mq_timedsend SYS_mq_timedreceive SYS_mq_notify SYS_mq_getsetattr SYS_remap_file_pages
+    SYS_ptrace SYS_process_vm_readv SYS_process_vm_writev SYS_kcmp SYS_pidfd_getfd SYS_process_madvise SYS_bpf
+    SYS_perf_event_open SYS_userfaultfd SYS_io_uring_setup SYS_io_uring_enter SYS_io_uring_register SYS_io_setup
+    SYS_io_destroy SYS_io_submit SYS_io_cancel SYS_io_getevents SYS_keyctl SYS_add_key SYS_request_key SYS_mount
+    SYS_umount2 SYS_pivot_root SYS_chroot SYS_fsopen SYS_fsconfig SYS_fsmount SYS_fspick SYS_open_tree
+    SYS_move_mount SYS_mount_setattr SYS_name_to_handle_at SYS_open_by_handle_at SYS_setns SYS_unshare
+    SYS_init_module SYS_finit_module SYS_delete_module SYS_kexec_load SYS_reboot SYS_swapon SYS_swapoff SYS_acct
+    SYS_quotactl SYS_syslog SYS_settimeofday SYS_clock_settime SYS_adjtimex SYS_clock_adjtime SYS_sethostname
+    SYS_setdomainname SYS_vhangup SYS_fanotify_init SYS_fanotify_mark SYS_lookup_dcookie SYS_move_pages
+    SYS_migrate_pages SYS_mbind SYS_set_mempolicy SYS_mq_open SYS_mq_unlink SYS_mq_timedsend SYS_mq_timedreceive
+    SYS_mq_notify SYS_mq_getsetattr SYS_remap_file_pages SYS_msgget SYS_msgsnd SYS_msgrcv SYS_msgctl SYS_vmsplice
+    SYS_kexec_file_load
 };
 
 /// Refused by its arguments, or always answered with an error that leads to a safe fallback.
@@ -131,11 +179,21 @@ const DECIDED: &[Rule] = &[
     (libc::SYS_socketpair, Verdict::Check(Check::LocalSockets)),
     (libc::SYS_ioctl, Verdict::Check(Check::NoTyping)),
     (libc::SYS_prctl, Verdict::Check(Check::HarmlessPrctl)),
+    (libc::SYS_mmap, ordinary_pages(3, libc::MAP_HUGETLB)),
+    (
+        libc::SYS_memfd_create,
+        ordinary_pages(1, libc::MFD_HUGETLB as i32),
+    ),
+    (libc::SYS_shmget, ordinary_pages(2, libc::SHM_HUGETLB)),
     (
         libc::SYS_personality,
         Verdict::Check(Check::HarmlessPersonality),
     ),
 ];
+
+const fn ordinary_pages(argument: u32, flag: i32) -> Verdict {
+    Verdict::Check(Check::OrdinaryPages { argument, flag })
+}
 
 /// All rules, by number.
 pub(super) fn rules() -> Vec<Rule> {

@@ -15,7 +15,20 @@ pub(super) fn hostile_ones_are_refused() {
             entries_max: 1,
             ..LIMITS
         };
-        let cases: [(Vec<u8>, UnpackLimits, Rejection); 4] = [
+        let many: Vec<String> = (0..70_000).map(|number| number.to_string()).collect();
+        let many: Vec<(&str, &[u8])> = many.iter().map(|name| (&**name, &b""[..])).collect();
+        let cases: [(Vec<u8>, UnpackLimits, Rejection); 7] = [
+            (place::zip(&many), LIMITS, Rejection::TooManyEntries),
+            (
+                place::zip(&[("a", b"1"), ("a/b", b"2")]),
+                LIMITS,
+                Rejection::BadPath,
+            ),
+            (
+                place::zip(&[("a/b", b"1"), ("a", b"2")]),
+                LIMITS,
+                Rejection::BadPath,
+            ),
             (b"no zip at all".to_vec(), LIMITS, Rejection::NotAZip),
             (
                 place::zip(&[("../../escape", b"x")]),
@@ -38,10 +51,22 @@ pub(super) fn hostile_ones_are_refused() {
         }
         assert!(place.traces().processes.is_empty(), "{:?}", place.traces());
         assert_eq!(
+            trees_of(&place),
+            1,
+            "the package of the case, and none of the refused"
+        );
+        assert_eq!(
             place.sandbox().await.sh("cat /var/task/hello.txt").await,
             "hi"
         );
     });
+}
+
+/// Packages in memory, by the mounts of the spawner.
+fn trees_of(place: &place::Place) -> usize {
+    let mounts = std::fs::read_to_string(format!("/proc/{}/mountinfo", place.pid));
+    let mounts = mounts.expect("the spawner's mounts");
+    mounts.matches("/sandbox/code/").count()
 }
 
 pub(super) fn freed_while_in_use() {

@@ -69,6 +69,7 @@ pub(super) fn rootless() {
         };
         assert!(named("/tmp"), "{:?}", place.missing);
         assert!(named("not limited"), "{:?}", place.missing);
+        assert!(named("one user"), "{:?}", place.missing);
         let mut inside = place.sandbox().await;
         assert_eq!(
             inside.sh("id -u; id -g; cat hello.txt").await,
