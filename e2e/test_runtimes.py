@@ -187,6 +187,17 @@ def test_python_results_keep_unicode_from_3_12_on(deploy, client):
     assert client.invoke(FunctionName=name)["Payload"].read() == '"ü"'.encode()
 
 
+def test_every_python_of_the_machine_hides_its_packages(server, deploy, invoke):
+    source = ("import sys, importlib.util as u\ndef handler(e, c):\n"
+              "    return [sys.prefix, '%d.%d' % sys.version_info[:2], [n for n in e if u.find_spec(n)]]\n")
+    found = json.loads(server.cli("runtimes", "list", "--output", "json").stdout)
+    pythons = [one["runtime"] for one in found if one["runtime"].startswith("python")]
+    assert pythons
+    for runtime in pythons:
+        seen = invoke(deploy({"index.py": source}, runtime=runtime), ["pip", "setuptools", "apt_pkg", "pytest"])["Json"]
+        assert seen == ["/var/lang", runtime.removeprefix("python"), []]
+
+
 WRAPPER = "#!/bin/sh\nexport WRAPPED=yes\nexec \"$@\"\n"
 
 

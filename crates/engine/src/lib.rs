@@ -6,6 +6,7 @@
 
 mod admission;
 mod code;
+mod descriptors;
 mod environment;
 mod failure;
 pub mod functions;
@@ -67,6 +68,18 @@ struct Inner {
     host: Arc<Host>,
 }
 
+/// As many as the process's descriptors suffice for; fewer than the account's concurrency are worth a word.
+fn environments_max(concurrency: u32) -> usize {
+    let most = descriptors::environments_max();
+    if most < concurrency as usize {
+        tracing::warn!(
+            "the limit of open files suffices for {most} environments at once, fewer than the concurrency of \
+             {concurrency}: further invokes get 429; raise it (`ulimit -Hn`, or LimitNOFILE= of the service)"
+        );
+    }
+    most
+}
+
 /// Why the engine does not start; a text for the operator.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -91,6 +104,7 @@ impl Engine {
             trees: Arc::clone(&trees),
             runtimes: runtimes.clone(),
             memory: Memory::new(config.memory_reserve_bytes),
+            environments_max: environments_max(limits.concurrent_executions),
             idle_timeout: config.idle_timeout,
             owners: TaskTracker::new(),
             stop: CancellationToken::new(),

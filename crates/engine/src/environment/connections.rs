@@ -9,8 +9,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// Most connections at once; runtimes use one or two. More wait in the kernel.
-const CONNECTIONS_MAX: usize = 64;
+/// Most connections at once; runtimes use one or two. More wait in the kernel: the descriptors are shared by all
+/// environments.
+const CONNECTIONS_MAX: usize = 16;
 /// After an error, which is a want of descriptors or memory: asking again at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long what a dead program sent is read on: it is all in socket buffers already.

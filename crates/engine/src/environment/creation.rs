@@ -72,7 +72,7 @@ async fn create(host: &Arc<Host>, generation: &Arc<Generation>) -> Result<Owner,
     let output = sandbox.take_output().ok_or(Unavailable::Incomplete)?;
     let stream: Arc<str> = stream_name(function, now()).into();
     let program = Program {
-        argv: launch.argv.clone(),
+        argv: launch.command(settings),
         env: variables(function, &stream, &launch.env, &Credentials::random()),
         cwd: "/var/task".to_owned(),
     };

@@ -57,11 +57,20 @@ pub(crate) struct Host {
     pub(crate) trees: Arc<Trees>,
     pub(crate) runtimes: Runtimes,
     pub(crate) memory: Memory,
+    /// As many as there are descriptors for.
+    pub(crate) environments_max: usize,
     pub(crate) idle_timeout: Duration,
     /// Every owner task.
     pub(crate) owners: TaskTracker,
     /// Ends them all.
     pub(crate) stop: CancellationToken,
+}
+
+impl Host {
+    /// Whether the machine can bear one more environment with that much memory.
+    pub(crate) fn has_room(&self, memory_bytes: u64) -> bool {
+        self.owners.len() < self.environments_max && self.memory.admits(memory_bytes)
+    }
 }
 
 /// One environment, shared by its owner task and its Runtime API connections.

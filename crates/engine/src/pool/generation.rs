@@ -79,7 +79,7 @@ impl Generation {
             return slot.begin(invocation);
         }
         let enough = state.booting > state.waiting.len();
-        if !enough && !self.host.memory.admits(self.memory_bytes()) {
+        if !enough && !self.host.has_room(self.memory_bytes()) {
             drop(state);
             let reason = ThrottleReason::ConcurrentInvocationLimitExceeded;
             return invocation.end(Err(Error::Throttled(reason)));
@@ -111,11 +111,16 @@ impl Generation {
         }
     }
 
-    /// An environment ended before the end of its INIT. An invocation that waits for it shares its fate.
+    /// An environment ended before the end of its INIT. An invocation for which no other is on its way shares
+    /// its fate.
     pub(crate) fn boot_failed(&self) -> Option<Invocation> {
         let mut state = self.lock();
         state.booting -= 1;
-        state.waiting.pop_front()
+        if state.waiting.len() > state.booting {
+            state.waiting.pop_front()
+        } else {
+            None
+        }
     }
 
     /// Takes an idle environment out, so that nobody else gets it; false if somebody just did.

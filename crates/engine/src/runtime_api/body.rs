@@ -27,7 +27,8 @@ pub(crate) enum Broken {
 /// Reads all of it. A body of one piece is not copied.
 pub(crate) async fn read(body: &mut Incoming) -> Result<Whole, Broken> {
     let limit = Limits::RESPONSE_PAYLOAD_BYTES;
-    if body.size_hint().lower() > limit as u64 {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit {
         return Err(Broken::TooLarge);
     }
     let (mut first, mut rest, mut trailers) = (Bytes::new(), BytesMut::new(), None);
@@ -36,6 +37,8 @@ pub(crate) async fn read(body: &mut Incoming) -> Result<Whole, Broken> {
             Ok(data) if first.is_empty() => first = data,
             Ok(data) => {
                 if rest.is_empty() {
+                    // In one piece from the start: growing would copy it again and again.
+                    rest.reserve(announced);
                     rest.extend_from_slice(&first);
                 }
                 rest.extend_from_slice(&data);

@@ -35,7 +35,7 @@ pub(super) async fn error(
         Err(Broken::Truncated) => (Failure::Truncated, reply::truncated as _),
     };
     match environment.slot.responded(id) {
-        Ok(invocation) => environment.answered(invocation, Err(failure)),
+        Ok(invocation) => reply::after_caller(environment, invocation, Err(failure)).await,
         Err(refusal) => return reply::refused(refusal),
     }
     response()

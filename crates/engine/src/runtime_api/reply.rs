@@ -1,7 +1,9 @@
 //! What a runtime gets as an answer: the same objects, texts and line feeds as AWS's.
 
 use super::InvalidTransition;
-use crate::environment::Refusal;
+use crate::environment::{Environment, Refusal};
+use crate::failure::Failure;
+use crate::invocation::Invocation;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::StatusCode;
@@ -10,6 +12,16 @@ use lambkin_model::Limits;
 
 /// Every body is whole.
 pub(crate) type Response = hyper::Response<Full<Bytes>>;
+
+/// Ends an invocation and lets its caller's answer leave first: the runtime's acknowledgement can wait.
+pub(crate) async fn after_caller(
+    environment: &Environment,
+    invocation: Invocation,
+    result: Result<Bytes, Failure>,
+) {
+    environment.answered(invocation, result);
+    tokio::task::yield_now().await;
+}
 
 /// 202: what the runtime said was taken.
 pub(crate) fn accepted() -> Response {

@@ -40,7 +40,7 @@ pub(super) async fn response(
         (Err(Failure::InvalidResponseMode), reply::invalid_mode as _)
     };
     match environment.slot.responded(id) {
-        Ok(invocation) => environment.answered(invocation, result),
+        Ok(invocation) => reply::after_caller(environment, invocation, result).await,
         Err(refusal) => return reply::refused(refusal),
     }
     response()

@@ -1,13 +1,10 @@
 //! The bootstraps of managed runtimes: carried in the binary, written where sandboxes can bind them.
 
-use super::interpreter::{Interpreter, Language};
 use lambkin_sandbox::Bind;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 macro_rules! embedded {
     ($folder:literal: $($name:literal)*) => {
@@ -24,10 +21,6 @@ const NODE: &[(&str, &[u8])] = embedded!("nodejs":
 const NODE_ENTRY: &str = "/var/runtime/bootstrap.cjs";
 /// Modules that Debian's Node.js loads from outside its binary.
 const DEBIAN_BUILTINS: [&str; 4] = ["acorn", "acorn-walk", "cjs-module-lexer", "undici"];
-
-/// Compiling the bootstrap takes a tenth of a second; without its result Python only starts slower.
-const COMPILE_TIMEOUT: Duration = Duration::from_secs(10);
-const COMPILE_PAUSE: Duration = Duration::from_millis(2);
 
 /// The written files.
 pub(super) struct Files {
@@ -57,62 +50,6 @@ impl Files {
             folder(&files.debian.join(name))?;
         }
         Ok(files)
-    }
-
-    /// Lets each Python that has not yet done so compile the bootstrap, all of them at once. Sandboxes cannot
-    /// keep what they compile.
-    pub(super) fn compile(&self, interpreters: &[Interpreter]) {
-        let compilers = interpreters
-            .iter()
-            .filter(|one| one.language() == Language::Python);
-        let mut running: Vec<Child> = compilers.filter_map(|one| self.compiler(one)).collect();
-        let deadline = Instant::now() + COMPILE_TIMEOUT;
-        let is_running = |running: &mut Vec<Child>| {
-            running
-                .iter_mut()
-                .any(|child| matches!(child.try_wait(), Ok(None)))
-        };
-        while is_running(&mut running) && Instant::now() < deadline {
-            std::thread::sleep(COMPILE_PAUSE);
-        }
-        for child in &mut running {
-            // Only one that hangs is still there; without its result Python starts slower.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        self.open_to_all();
-    }
-
-    /// The mask of whoever starts the server holds for what Python writes.
-    fn open_to_all(&self) {
-        let cache = self.python.join("__pycache__");
-        let mut paths = vec![(cache.clone(), 0o755)];
-        let files = fs::read_dir(&cache).into_iter().flatten().flatten();
-        paths.extend(files.map(|file| (file.path(), 0o644)));
-        for (path, mode) in paths {
-            // What cannot be read is compiled again at each start.
-            let _ = fs::set_permissions(path, fs::Permissions::from_mode(mode));
-        }
-    }
-
-    fn compiler(&self, one: &Interpreter) -> Option<Child> {
-        let tag: String = one.version.split('.').take(2).collect();
-        let compiled = self
-            .python
-            .join(format!("__pycache__/_lambkin_api.cpython-{tag}.pyc"));
-        let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
-        if modified(&compiled) >= modified(&self.python.join("_lambkin_api.py")) {
-            return None;
-        }
-        let mut compiler = Command::new(&one.path);
-        compiler
-            .args(["-S", "-E", "-s", "-m", "compileall", "-q"])
-            .arg(&self.python);
-        compiler
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        compiler.spawn().ok()
     }
 
     pub(super) fn python(&self) -> &Path {

@@ -37,6 +37,9 @@ pub(super) struct Interpreter {
     pub(super) version: String,
     /// The program itself, no shim and no link.
     pub(super) path: PathBuf,
+    /// Whether it is a Python with a `site-packages`. Looked at here, since the server that launches it may have
+    /// no right to.
+    pub(super) has_site_packages: bool,
 }
 
 impl Interpreter {
@@ -45,11 +48,14 @@ impl Interpreter {
         let path = path.canonicalize().ok()?;
         let answer = ask_version(&path)?;
         let (runtime, version) = parse_version(answer.trim())?;
-        Some(Self {
+        let mut one = Self {
             runtime,
             version,
             path,
-        })
+            has_site_packages: false,
+        };
+        one.has_site_packages = one.library().join("site-packages").is_dir();
+        Some(one)
     }
 
     pub(super) fn language(&self) -> Language {
@@ -65,6 +71,17 @@ impl Interpreter {
             .parent()
             .and_then(Path::parent)
             .unwrap_or(Path::new("/"))
+    }
+
+    /// `python3.11` of Python 3.11.7: the names of its program and of its folder in `lib`.
+    pub(super) fn name(&self) -> String {
+        let minor: Vec<&str> = self.version.split('.').take(2).collect();
+        format!("python{}", minor.join("."))
+    }
+
+    /// The folder of its standard library, if it is a Python.
+    pub(super) fn library(&self) -> PathBuf {
+        self.prefix().join("lib").join(self.name())
     }
 
     /// Whether it lives among the machine's own files, so that its prefix cannot be taken whole.

@@ -41,20 +41,25 @@ pub(super) fn provided(runtime: Runtime) -> Launch {
     }
 }
 
-pub(super) fn python(one: &Interpreter, files: &Files, sdk: Option<PathBuf>) -> Launch {
-    let name = format!("python{}", short(&one.version));
+/// Python; `runtime` is what was asked for, which may not be what the interpreter is.
+pub(super) fn python(
+    runtime: Runtime,
+    one: &Interpreter,
+    files: &Files,
+    sdk: Option<PathBuf>,
+) -> Launch {
+    let name = one.name();
     let packages = sdk.unwrap_or_else(|| files.empty());
-    let library = one.prefix().join("lib").join(&name);
     let mut binds = Vec::new();
     if one.is_of_the_system() {
         // Only its own parts of /usr; Debian's Python looks for packages beside them.
         binds.push(bind(&one.path, format!("/var/lang/bin/{name}")));
-        binds.push(bind(&library, format!("/var/lang/lib/{name}")));
+        binds.push(bind(&one.library(), format!("/var/lang/lib/{name}")));
         binds.extend(shared_library(one.prefix(), &name));
         binds.push(bind(&packages, "/var/lang/lib/python3/dist-packages"));
     } else {
         binds.push(bind(one.prefix(), "/var/lang"));
-        if library.join("site-packages").is_dir() {
+        if one.has_site_packages {
             binds.push(bind(
                 &packages,
                 format!("/var/lang/lib/{name}/site-packages"),
@@ -67,13 +72,15 @@ pub(super) fn python(one: &Interpreter, files: &Files, sdk: Option<PathBuf>) -> 
         ("LD_LIBRARY_PATH", LIBRARY_PATH),
         ("PYTHONPATH", "/var/runtime"),
     ]);
-    if one.runtime >= (Runtime::Python { minor: 12 }) {
+    if runtime >= (Runtime::Python { minor: 12 }) {
         env.extend(variables(&[("LC_CTYPE", "C.UTF-8")]));
     }
     Launch {
         root: Root { binds },
         argv: vec![
             format!("/var/lang/bin/{name}"),
+            // The bootstrap does what matters of the `site` module, in less time.
+            "-S".to_owned(),
             "/var/runtime/bootstrap.py".to_owned(),
         ],
         env,
@@ -82,7 +89,9 @@ pub(super) fn python(one: &Interpreter, files: &Files, sdk: Option<PathBuf>) -> 
     }
 }
 
+/// Node.js; `runtime` is what was asked for, which may not be what the interpreter is.
 pub(super) fn node(
+    runtime: Runtime,
     one: &Interpreter,
     files: &Files,
     sdk: Option<PathBuf>,
@@ -101,7 +110,8 @@ pub(super) fn node(
     if one.path == Path::new("/usr/bin/node") && Path::new(DEBIAN_BUILTINS).is_dir() {
         binds.extend(files.debian_builtins(Path::new(DEBIAN_BUILTINS)));
     }
-    let major = one.version.split('.').next().unwrap_or_default();
+    let name = runtime.to_string();
+    let major = name.trim_start_matches("nodejs").trim_end_matches(".x");
     let node_path = format!(
         "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
     );
@@ -144,9 +154,4 @@ fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect()
-}
-
-/// `3.11` of `3.11.7`.
-fn short(version: &str) -> String {
-    version.split('.').take(2).collect::<Vec<_>>().join(".")
 }

@@ -7,7 +7,9 @@
 //! installed later; each launch looks whether they are there.
 
 mod bootstrap;
+mod bytecode;
 mod discovery;
+mod exec_wrapper;
 mod interpreter;
 mod launch;
 mod nearest;
@@ -108,7 +110,7 @@ impl Runtimes {
     pub fn discover(config: Config) -> Result<Self, Error> {
         let interpreters = discovery::find(&config)?;
         let files = bootstrap::Files::install(&config.dir)?;
-        files.compile(&interpreters);
+        bytecode::compile(files.python(), &interpreters);
         let sdks = sdk::Trees::open(&config.dir)?;
         let (allow_nearest, homes) = (config.allow_nearest, config.homes);
         let shared = Shared {
@@ -131,8 +133,10 @@ impl Runtimes {
         let interpreter = self.choose(runtime)?;
         let sdk = self.shared.sdks.tree(language);
         let mut launch = match language {
-            Language::Python => launch::python(interpreter, &self.shared.files, sdk),
-            Language::Node => launch::node(interpreter, &self.shared.files, sdk, memory_mb),
+            Language::Python => launch::python(runtime, interpreter, &self.shared.files, sdk),
+            Language::Node => {
+                launch::node(runtime, interpreter, &self.shared.files, sdk, memory_mb)
+            }
         };
         launch.env.push((
             "AWS_EXECUTION_ENV".to_owned(),

@@ -24,6 +24,7 @@ mod tests {
                 runtime: Runtime::parse(name).unwrap(),
                 version: String::new(),
                 path: name.into(),
+                has_site_packages: false,
             });
         let chosen = |name| {
             let wanted = Runtime::parse(name).unwrap();

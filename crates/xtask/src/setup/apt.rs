@@ -20,8 +20,22 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("make", &["/usr/bin/make"]),
     ("python3", &["/usr/bin/python3"]),
     ("python3-venv", &["/usr/share/doc/python3-venv"]),
+    // `lambkin dev` installs a function's requirements.txt with it.
+    ("python3-pip", &["/usr/lib/python3/dist-packages/pip"]),
     ("nodejs", &["/usr/bin/node"]),
+    // With it comes what native Node.js packages need of headers.
     ("npm", &["/usr/bin/npm"]),
+    // npm compiles AWS's Node.js client, curl below it, with these; node-gyp misses Python's distutils from
+    // 3.12 on, which setuptools brings.
+    ("g++", &["/usr/bin/g++"]),
+    ("cmake", &["/usr/bin/cmake"]),
+    ("autoconf", &["/usr/bin/autoconf"]),
+    ("automake", &["/usr/bin/automake"]),
+    ("libtool", &["/usr/bin/libtoolize"]),
+    (
+        "python3-setuptools",
+        &["/usr/lib/python3/dist-packages/setuptools"],
+    ),
     ("e2fsprogs", &["/usr/sbin/mke2fs", "/sbin/mke2fs"]),
     ("ca-certificates", &["/etc/ssl/certs/ca-certificates.crt"]),
     ("tzdata", &["/usr/share/zoneinfo/UTC"]),
