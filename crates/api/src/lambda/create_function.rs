@@ -1,6 +1,6 @@
 //! CreateFunction.
 
-use super::{configuration, logging_config, refused, runtime};
+use super::{bounds, configuration, logging_config, refused, runtime};
 use crate::error::Error;
 use crate::lambda::Target;
 use crate::response::{self, Body};
@@ -21,7 +21,13 @@ pub(super) async fn answer(
     engine: &Engine,
     request: CreateFunctionRequest,
 ) -> Result<Response<Body>, Error> {
-    let target = Target::resolve(engine.scope(), &request.function_name, None)?;
+    bounds::check(request.timeout, request.ephemeral_storage.as_ref())?;
+    let named = Target::resolve(engine.scope(), &request.function_name, None)?;
+    // What is created is the function, whichever of its versions the name means.
+    let target = Target {
+        qualifier: None,
+        ..named
+    };
     let create = read(&target.name, request)?;
     let created = engine
         .functions()

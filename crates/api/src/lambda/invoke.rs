@@ -114,7 +114,7 @@ pub(crate) async fn answer(
     if options.dry_run {
         let found = engine.functions().get(&target.name);
         return match found {
-            Some(_) => Ok(response::empty(StatusCode::NO_CONTENT)),
+            Some(_) => Ok(dry()),
             None => Err(not_invoked(engine, &target, invoke::Error::NotFound)),
         };
     }
@@ -166,6 +166,14 @@ fn client_context(value: &HeaderValue) -> Result<String, Error> {
         serde_json::from_slice(&json).map_err(|_| refused())?;
     drop(object);
     String::from_utf8(json).map_err(|_| refused())
+}
+
+/// The answer to a dry run: it ran nothing, so it names no version.
+fn dry() -> Response<Body> {
+    let mut response = response::empty(StatusCode::NO_CONTENT);
+    let headers = response.headers_mut();
+    headers.insert(REMAPPED_LENGTH, HeaderValue::from_static("0"));
+    response
 }
 
 fn told(answer: invoke::Answer) -> Response<Body> {

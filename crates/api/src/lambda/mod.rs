@@ -1,6 +1,7 @@
 //! Lambda's operations: one file each turns a wire shape into model types, calls the engine, and shapes
 //! the answer.
 
+mod bounds;
 mod configuration;
 mod create_function;
 mod delete_function;

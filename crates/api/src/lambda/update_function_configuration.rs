@@ -1,7 +1,7 @@
 //! UpdateFunctionConfiguration.
 
 use super::create_function::unsigned;
-use super::{configuration, logging_config, refused, runtime};
+use super::{bounds, configuration, logging_config, refused, runtime};
 use crate::error::Error;
 use crate::lambda::Target;
 use crate::response::{self, Body};
@@ -14,6 +14,7 @@ pub(super) async fn answer(
     engine: &Engine,
     request: UpdateFunctionConfigurationRequest,
 ) -> Result<Response<Body>, Error> {
+    bounds::check(request.timeout, request.ephemeral_storage.as_ref())?;
     let scope = engine.scope();
     let target = Target::resolve(scope, &request.function_name, None)?.unversioned(scope)?;
     let update = read(request)?;
