@@ -181,7 +181,7 @@ async fn serve(boot: Boot) -> anyhow::Result<()> {
     announce(&settings, address, &root_pair);
     let ended = tokio::select! {
         signal = stop_signal() => signal,
-        () = spawner.gone() => Err(anyhow::anyhow!("the spawner process ended; without it no sandbox can be made")),
+        () = spawner.gone() => Err(anyhow::anyhow!("the spawner process ended; without it no sandbox can be made: start the server again")),
     };
     tracing::info!("draining");
     shutdown.cancel();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast::{self, Receiver, Sender};
 
 /// Events that a follower may be behind before it loses the oldest.
-const BEHIND_MAX: usize = 1_024;
+pub(super) const BEHIND_MAX: usize = 1_024;
 
 #[derive(Debug, Default)]
 pub(super) struct Followers(Mutex<HashMap<FunctionName, Sender<Arc<LogEvent>>>>);

@@ -146,6 +146,26 @@ async fn followers_are_told_of_their_function_alone() {
     assert!(logs.shared.followers.of(&name("f")).is_none());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_reaches_a_follower_whole_and_one_that_stands_still_holds_nothing_up() {
+    let place = Place::new();
+    let logs = place.open(MIB, MIB);
+    let mut reading = logs.subscribe(&name("f"));
+    let burst = 4 * followers::BEHIND_MAX as i64;
+    let events = |count| (0..count).map(|n| event(n, "line")).collect::<Vec<_>>();
+    let reader = tokio::spawn(async move {
+        for n in 0..burst {
+            assert_eq!(reading.recv().await.unwrap().timestamp, Timestamp(n));
+        }
+    });
+    logs.append(&name("f"), events(burst));
+    reader.await.unwrap();
+    let mut still = logs.subscribe(&name("g"));
+    logs.append(&name("g"), events(burst));
+    assert_eq!(messages(&logs, "g", 10).await.len(), 10);
+    assert!(still.recv().await.is_err(), "the oldest are lost to it");
+}
+
 #[tokio::test]
 async fn caps_hold_per_function_and_in_total_and_the_newest_stays() {
     let place = Place::new();

@@ -5,6 +5,7 @@
 
 use super::Shared;
 use super::event::{self, LogEvent, Lost};
+use super::followers::BEHIND_MAX;
 use super::segments::{Extent, Segments};
 use lambkin_model::FunctionName;
 use std::collections::HashMap;
@@ -13,10 +14,16 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
+use tokio::sync::broadcast::Sender;
 use tokio::sync::oneshot;
 
 /// The longest that an event waits under load.
 const NAP: Duration = Duration::from_millis(10);
+/// How long one round waits, in all, for followers that are behind: a burst is not lost to them, and one that
+/// stands still delays the log by no more than this.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// Time in which a follower takes hundreds of events.
+const PAUSE: Duration = Duration::from_millis(1);
 /// Lines of one function that are written at once.
 const WRITE_BYTES_MAX: usize = 1024 * 1024;
 
@@ -40,6 +47,7 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     pending: HashMap<FunctionName, Pending>,
     is_failing: bool,
+    patience: Duration,
 }
 
 /// Lines of one function that are not written yet.
@@ -57,12 +65,14 @@ impl Writer {
             shared,
             pending: HashMap::new(),
             is_failing: false,
+            patience: PATIENCE,
         }
     }
 
     /// Runs until it is told to stop or every handle is gone.
     pub(super) fn run(&mut self, commands: &Receiver<Command>) {
         while let Ok(first) = commands.recv() {
+            self.patience = PATIENCE;
             let mut is_running = self.handle(first);
             while let (true, Ok(next)) = (is_running, commands.try_recv()) {
                 is_running = self.handle(next);
@@ -112,10 +122,18 @@ impl Writer {
                 self.flush(function);
             }
             if let Some(follower) = &follower {
-                // Fails when the last follower has just left.
-                let _ = follower.send(Arc::new(event));
+                self.tell(follower, event);
             }
         }
+    }
+
+    fn tell(&mut self, follower: &Sender<Arc<LogEvent>>, event: LogEvent) {
+        while follower.len() >= BEHIND_MAX && !self.patience.is_zero() {
+            thread::sleep(PAUSE);
+            self.patience = self.patience.saturating_sub(PAUSE);
+        }
+        // Fails when the last follower has just left.
+        let _ = follower.send(Arc::new(event));
     }
 
     fn note_lost(&mut self) {
