@@ -14,11 +14,12 @@ const LIBRARY_PATH: &str = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/ru
 const PATH: &str = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin";
 /// A function's heap leaves this part of its memory to the rest of Node.js.
 const NODE_HEAP_PERCENT: u32 = 85;
-/// Modules of Debian's Node.js that are not inside its binary.
+/// The machine's own Node.js, and the modules of Debian's that are not inside its binary.
+const SYSTEM_NODE: &str = "/usr/bin/node";
 const DEBIAN_BUILTINS: &str = "/usr/share/nodejs";
 
-/// A function that brings its own program.
-pub(super) fn provided(runtime: Runtime) -> Launch {
+/// A function that brings its own program, which may start the machine's.
+pub(super) fn provided(runtime: Runtime, files: &Files) -> Launch {
     let al2023 = runtime == Runtime::ProvidedAl2023;
     let (path, libraries) = match al2023 {
         true => (PATH, LIBRARY_PATH),
@@ -28,7 +29,9 @@ pub(super) fn provided(runtime: Runtime) -> Launch {
         ),
     };
     Launch {
-        root: Root::default(),
+        root: Root {
+            binds: system_node_builtins(files),
+        },
         argv: vec!["/var/task/bootstrap".to_owned()],
         env: variables(&[("PATH", path), ("LD_LIBRARY_PATH", libraries)]),
         version: if al2023 {
@@ -107,8 +110,8 @@ pub(super) fn node(
         // `import` knows no NODE_PATH; it looks in every folder above the function's.
         binds.push(bind(&packages, "/var/node_modules"));
     }
-    if one.path == Path::new("/usr/bin/node") && Path::new(DEBIAN_BUILTINS).is_dir() {
-        binds.extend(files.debian_builtins(Path::new(DEBIAN_BUILTINS)));
+    if one.path == Path::new(SYSTEM_NODE) {
+        binds.extend(system_node_builtins(files));
     }
     let name = runtime.to_string();
     let major = name.trim_start_matches("nodejs").trim_end_matches(".x");
@@ -154,4 +157,14 @@ fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect()
+}
+
+/// Debian's Node.js does not start without these; others have none of them outside.
+fn system_node_builtins(files: &Files) -> Vec<Bind> {
+    let packages = Path::new(DEBIAN_BUILTINS);
+    if Path::new(SYSTEM_NODE).exists() && packages.is_dir() {
+        files.debian_builtins(packages)
+    } else {
+        Vec::new()
+    }
 }

@@ -128,7 +128,7 @@ impl Runtimes {
     /// How a runtime starts; `memory_mb` is the function's memory, by which heaps are sized.
     pub fn launch(&self, runtime: Runtime, memory_mb: u32) -> Result<Launch, Unavailable> {
         let Some(language) = Language::of(runtime) else {
-            return Ok(launch::provided(runtime));
+            return Ok(launch::provided(runtime, &self.shared.files));
         };
         let interpreter = self.choose(runtime)?;
         let sdk = self.shared.sdks.tree(language);
