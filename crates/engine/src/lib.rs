@@ -33,11 +33,12 @@ use pool::Pools;
 use runtimes::Runtimes;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Longest that running invocations may go on once the server is told to end; then they are killed.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest that updates on their way may take to settle at the end: a few writes.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest that taking down every sandbox may take.
 const TEARDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -155,13 +156,14 @@ impl Engine {
         invoke::invoke(&self.0, request).await
     }
 
-    /// No new invokes; running ones have finished or been killed when this returns; every sandbox is gone.
-    pub async fn shutdown(&self) {
-        let drained = tokio::time::timeout(DRAIN_TIMEOUT, self.0.admission.close()).await;
+    /// No new invokes; those that still run at `deadline` are killed, metered and answered as such. Every
+    /// sandbox is gone when this returns.
+    pub async fn shutdown(&self, deadline: Instant) {
+        let drained = tokio::time::timeout_at(deadline, self.0.admission.close()).await;
         if drained.is_err() {
-            tracing::warn!("invocations are killed: they did not end in {DRAIN_TIMEOUT:?}");
+            tracing::warn!("invocations are killed: they did not end in time");
         }
-        if tokio::time::timeout(DRAIN_TIMEOUT, self.0.functions.close())
+        if tokio::time::timeout(SETTLE_TIMEOUT, self.0.functions.close())
             .await
             .is_err()
         {

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
 /// What `serve --help` says below the flags.
 pub(crate) const HELP: &str = "Settings come from the file, then LAMBKIN_<KEY>, then flags; the last wins. \
@@ -184,9 +185,10 @@ async fn serve(boot: Boot) -> anyhow::Result<()> {
         () = spawner.gone() => Err(anyhow::anyhow!("the spawner process ended; without it no sandbox can be made: start the server again")),
     };
     tracing::info!("draining");
+    let deadline = Instant::now() + Duration::from_secs(settings.drain_timeout_s);
     shutdown.cancel();
     serving.await?;
-    engine.shutdown().await;
+    engine.shutdown(deadline).await;
     tokio::task::spawn_blocking(move || store.close()).await?;
     ended
 }

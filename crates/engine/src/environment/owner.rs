@@ -6,7 +6,7 @@ use super::{Environment, init_millicores};
 use crate::failure::Failure;
 use crate::invocation::now;
 use crate::log::Phase;
-use lambkin_sandbox::{Event, Program};
+use lambkin_sandbox::{Event, Exit, Program};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -18,6 +18,8 @@ const KILL_TIMEOUT: Duration = Duration::from_millis(400);
 const INIT_ERROR_GRACE: Duration = Duration::from_millis(100);
 /// How long an invocation that was just taken may take to arrive.
 const HANDOFF_TIMEOUT: Duration = Duration::from_secs(1);
+/// SIGKILL.
+const KILLED: i32 = 9;
 
 /// Owns one environment.
 pub(super) struct Owner {
@@ -99,7 +101,10 @@ impl Owner {
             }
             Occurrence::Event(event) => self.program_event(event).await,
             Occurrence::Output => self.read_output(),
-            Occurrence::Stop => return std::ops::ControlFlow::Break(()),
+            Occurrence::Stop => {
+                self.interrupt().await;
+                return std::ops::ControlFlow::Break(());
+            }
             Occurrence::Look => {}
         }
         std::ops::ControlFlow::Continue(())
@@ -249,6 +254,19 @@ impl Owner {
     }
 
     // ---- the end ----
+
+    /// The server ends: an invocation that still runs is killed, and metered and answered like any other.
+    async fn interrupt(&mut self) {
+        self.stop(Duration::ZERO).await;
+        self.lost = true;
+        self.connections.settle(&self.environment).await;
+        let environment = Arc::clone(&self.environment);
+        if let Bereft::Invocation(invocation) | Bereft::Restart(_, invocation) =
+            environment.slot.program_ended()
+        {
+            self.fail(invocation, Failure::Exited(Some(Exit::Signal(KILLED))));
+        }
+    }
 
     /// Takes the environment out of its pool; if somebody took it just now, it stays.
     async fn withdraw(&self) -> bool {

@@ -3,9 +3,10 @@
 use crate::place::{CONCURRENCY, Place};
 use lambkin_engine::functions::Update;
 use lambkin_engine::invoke::{Error, ThrottleReason};
-use lambkin_model::Timestamp;
+use lambkin_model::{FunctionName, Timestamp, UsageTotals};
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
+use tokio::time::Instant;
 
 const WHO: &str = "out = [os.environ['AWS_LAMBDA_LOG_STREAM_NAME'], runs]";
 
@@ -68,18 +69,7 @@ pub(crate) async fn an_invoke_whose_caller_left_is_run_and_metered(place: &Place
     tokio::time::sleep(Duration::from_millis(900)).await;
     let ended = function.run("out = os.path.exists('/tmp/done')").await;
     assert_eq!(ended.json, true);
-    let (from, to) = (Timestamp(0), Timestamp(i64::MAX));
-    let usage = place
-        .engine
-        .store()
-        .usage()
-        .totals(place.engine.scope(), from, to)
-        .await;
-    let usage = usage
-        .expect("usage")
-        .into_iter()
-        .find(|usage| usage.function == function.name);
-    let usage = usage.expect("the function's usage").totals;
+    let usage = usage(place, &function.name).await;
     assert_eq!((usage.requests, usage.cold, usage.errors), (3, 1, 0));
     assert!(usage.billed_ms >= 500, "{}", usage.billed_ms);
 }
@@ -118,4 +108,33 @@ pub(crate) async fn an_environment_that_exits_between_invokes_is_started_again(p
             .await;
         assert_eq!((ended.failed, &ended.json), (false, &1.into()), "{ended:?}");
     }
+}
+
+pub(crate) async fn what_still_runs_at_the_end_is_killed_and_metered(place: &Place) {
+    let function = place.deploy("endless", None).await;
+    function.run("out = 1").await;
+    let endless = function.run("print('on', flush=True)\ntime.sleep(60)");
+    let deadline = Instant::now() + Duration::from_millis(300);
+    let (ended, ()) = tokio::join!(endless, place.engine.shutdown(deadline));
+    ended.assert_failed(
+        "Runtime.ExitError",
+        "{id}Runtime exited with error: signal: killed",
+    );
+    assert!(ended.tail.contains("\non\n"), "{ended:?}");
+    let usage = usage(place, &function.name).await;
+    assert_eq!((usage.requests, usage.errors), (2, 1));
+    assert!(usage.billed_ms >= 250, "{}", usage.billed_ms);
+    assert!(matches!(
+        function.try_run("out = 1").await,
+        Err(Error::Internal(_))
+    ));
+}
+
+async fn usage(place: &Place, name: &FunctionName) -> UsageTotals {
+    let (from, to) = (Timestamp(0), Timestamp(i64::MAX));
+    let usage = place.engine.store().usage();
+    let usage = usage.totals(place.engine.scope(), from, to).await;
+    let mut usage = usage.expect("usage").into_iter();
+    let usage = usage.find(|usage| usage.function == *name);
+    usage.expect("the function's usage").totals
 }

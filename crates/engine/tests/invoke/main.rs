@@ -11,6 +11,7 @@ use place::Place;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// One case: a name, and what it does in a place that all share.
 type Case = (
@@ -41,6 +42,8 @@ const CASES: &[Case] = cases![
     environments::an_invoke_whose_caller_left_is_run_and_metered,
     environments::a_changed_function_gets_new_environments,
     environments::an_environment_that_exits_between_invokes_is_started_again,
+    // The last one: nothing runs after it.
+    environments::what_still_runs_at_the_end_is_killed_and_metered,
 ];
 
 fn main() -> ExitCode {
@@ -65,7 +68,7 @@ fn main() -> ExitCode {
             println!("test {name} ... {}", if ok { "ok" } else { "FAILED" });
             failed += u32::from(!ok);
         }
-        place.engine.shutdown().await;
+        place.engine.shutdown(Instant::now()).await;
         failed
     });
     if failed == 0 {
