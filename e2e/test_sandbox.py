@@ -110,6 +110,8 @@ def test_the_machine_is_out_of_sight(server, deploy, invoke):
     for path in ("/var/task/x", "/usr/x", "/var/lang/x", "/etc/x", "/x", "/opt/x", "/proc/sys/kernel/core_pattern"):
         code, _, err = invoke(name, {"sh": f"echo x > {path}"})["Json"]
         assert code != 0, path
+    code, mounts, _ = invoke(name, {"sh": "cat /proc/self/mountinfo /proc/mounts"})["Json"]
+    assert " /var/runtime " in mounts and str(server.folder) not in mounts
 
 
 def test_nothing_writable_is_shared(deploy, invoke):

@@ -9,13 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::code_trees::CodeTree;
 
-/// A read-only bind of the machine's files into a sandbox.
+/// A read-only bind, or copy, of the machine's files into a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Bind {
     /// A file or folder of the machine, bound with everything mounted below it.
     pub source: PathBuf,
     /// Absolute path inside. Made if it is missing, unless it lies inside an earlier bind.
     pub target: PathBuf,
+    /// Copied as it is when a root is made first, so that its path on the machine does not show inside. For a small
+    /// folder, at most 4 MiB, of plain files and folders.
+    pub copied: bool,
 }
 
 /// The read-only parts of a root: same value, same template (made once, cloned for each sandbox).

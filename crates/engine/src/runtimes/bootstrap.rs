@@ -65,8 +65,8 @@ impl Files {
     }
 
     /// An empty folder, to cover others with.
-    pub(super) fn empty(&self) -> PathBuf {
-        self.empty.clone()
+    pub(super) fn empty(&self) -> &Path {
+        &self.empty
     }
 
     /// Binds that show, of Debian's folder of packages, only what its Node.js itself needs.
@@ -74,12 +74,14 @@ impl Files {
         let cover = Bind {
             source: self.debian.clone(),
             target: packages.to_path_buf(),
+            copied: true,
         };
         let modules = DEBIAN_BUILTINS.iter().map(|name| packages.join(name));
         let modules = modules.filter(|path| path.is_dir());
         let modules = modules.map(|path| Bind {
             source: path.clone(),
             target: path,
+            copied: false,
         });
         std::iter::once(cover).chain(modules).collect()
     }

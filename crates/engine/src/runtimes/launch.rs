@@ -52,24 +52,24 @@ pub(super) fn python(
     sdk: Option<PathBuf>,
 ) -> Launch {
     let name = one.name();
-    let packages = sdk.unwrap_or_else(|| files.empty());
+    let packages = |target: String| match &sdk {
+        Some(tree) => bind(tree, target),
+        None => copy(files.empty(), target),
+    };
     let mut binds = Vec::new();
     if one.is_of_the_system() {
         // Only its own parts of /usr; Debian's Python looks for packages beside them.
         binds.push(bind(&one.path, format!("/var/lang/bin/{name}")));
         binds.push(bind(&one.library(), format!("/var/lang/lib/{name}")));
         binds.extend(shared_library(one.prefix(), &name));
-        binds.push(bind(&packages, "/var/lang/lib/python3/dist-packages"));
+        binds.push(packages("/var/lang/lib/python3/dist-packages".to_owned()));
     } else {
         binds.push(bind(one.prefix(), "/var/lang"));
         if one.has_site_packages {
-            binds.push(bind(
-                &packages,
-                format!("/var/lang/lib/{name}/site-packages"),
-            ));
+            binds.push(packages(format!("/var/lang/lib/{name}/site-packages")));
         }
     }
-    binds.push(bind(files.python(), "/var/runtime"));
+    binds.push(copy(files.python(), "/var/runtime"));
     let mut env = variables(&[
         ("PATH", PATH),
         ("LD_LIBRARY_PATH", LIBRARY_PATH),
@@ -102,7 +102,7 @@ pub(super) fn node(
 ) -> Launch {
     let mut binds = vec![
         bind(&one.path, "/var/lang/bin/node"),
-        bind(files.node(), "/var/runtime"),
+        copy(files.node(), "/var/runtime"),
     ];
     if let Some(packages) = sdk {
         // The bootstrap's folder has an empty `node_modules` for this.
@@ -149,6 +149,15 @@ fn bind(source: &Path, target: impl Into<PathBuf>) -> Bind {
     Bind {
         source: source.to_path_buf(),
         target: target.into(),
+        copied: false,
+    }
+}
+
+/// Of the server's own folder, whose path is nobody's business inside.
+fn copy(source: &Path, target: impl Into<PathBuf>) -> Bind {
+    Bind {
+        copied: true,
+        ..bind(source, target)
     }
 }
 

@@ -20,4 +20,5 @@ pub(crate) mod root_template;
 pub(crate) mod seccomp;
 pub(crate) mod signals;
 pub(crate) mod tmp_image;
+mod tree_copy;
 pub(crate) mod user_space;

@@ -13,7 +13,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, mkdirat, openat, symlinkat}
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
 
-use super::{dev, etc, mounts};
+use super::{dev, etc, mounts, tree_copy};
 use crate::failure::{Failure, at};
 use crate::spec::{Bind, Root};
 
@@ -147,8 +147,12 @@ fn hide(root: &OwnedFd, path: &str) -> Result<(), Failure> {
 }
 
 fn attach_source(root: &OwnedFd, source: &Path, target: &str) -> Result<(), Failure> {
+    let tree = mounts::clone_tree(CWD, source).map_err(at(format!("bind {}", source.display())))?;
+    attach_tree(root, tree, source, target)
+}
+
+fn attach_tree(root: &OwnedFd, tree: OwnedFd, source: &Path, target: &str) -> Result<(), Failure> {
     let step = || format!("bind {}", source.display());
-    let tree = mounts::clone_tree(CWD, source).map_err(at(step()))?;
     mounts::restrict(&tree, mounts::READ_ONLY, true).map_err(at(step()))?;
     let place = mounts::open_inside(root, target).map_err(at(step()))?;
     mounts::attach(tree, place, "").map_err(at(step()))
@@ -166,7 +170,13 @@ fn add_bind(root: &OwnedFd, bind: &Bind) -> Result<(), Failure> {
     let source = mounts::open_place(&bind.source).map_err(at(step()))?;
     let kind = FileType::from_raw_mode(fstat(&source).map_err(at(step()))?.st_mode);
     make_place(root, &target, kind == FileType::Directory).map_err(at(step()))?;
-    attach_source(root, &bind.source, &target).map_err(|failure| Failure {
+    let tree = if bind.copied {
+        tree_copy::copy(&bind.source)
+    } else {
+        mounts::clone_tree(CWD, &bind.source).map_err(io::Error::from)
+    };
+    let tree = tree.map_err(at(step()))?;
+    attach_tree(root, tree, &bind.source, &target).map_err(|failure| Failure {
         step: step().into(),
         ..failure
     })

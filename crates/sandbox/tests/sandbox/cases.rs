@@ -59,6 +59,7 @@ pub(crate) const ALL: &[Case] = &[
         "a_bind_never_changes_the_machine",
         roots::a_bind_never_changes_the_machine,
     ),
+    ("a_copy_hides_its_source", roots::a_copy_hides_its_source),
     (
         "tmp_is_bounded_and_not_memory",
         limits::tmp_is_bounded_and_not_memory,

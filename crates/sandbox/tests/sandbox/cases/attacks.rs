@@ -21,6 +21,7 @@ fn with_probe(place: &Place) -> Spec {
     let probe = Bind {
         source: std::env::current_exe().expect("this program"),
         target: PROBE.into(),
+        copied: false,
     };
     Spec {
         root: Root { binds: vec![probe] },

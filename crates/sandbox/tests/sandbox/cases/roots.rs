@@ -10,6 +10,7 @@ fn bind(place: &Place, source: &str, target: &str) -> Bind {
     Bind {
         source: place.folder.path().join(source),
         target: target.into(),
+        copied: false,
     }
 }
 
@@ -80,5 +81,51 @@ pub(super) fn a_bind_never_changes_the_machine() {
         }
         assert!(!place.folder.path().join("lang/new").exists());
         assert!(!std::path::Path::new("/usr/new").exists());
+    });
+}
+
+pub(super) fn a_copy_hides_its_source() {
+    place::with(|place| async move {
+        make_sources(&place);
+        let folder = place.folder.path().join("lang");
+        let modified = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        let file = fs::File::options()
+            .write(true)
+            .open(folder.join("lib/packages/hidden"));
+        file.expect("a file")
+            .set_modified(modified)
+            .expect("a time");
+        let spec = |source| lambkin_sandbox::Spec {
+            root: Root {
+                binds: vec![Bind {
+                    copied: true,
+                    ..bind(&place, source, "/var/runtime")
+                }],
+            },
+            ..place.spec()
+        };
+        let mut inside = place.sandbox_of(spec("lang")).await;
+        let hidden = "/var/runtime/lib/packages/hidden";
+        let seen = inside
+            .sh(&format!("cat {hidden}; stat -c ' %Y %A' {hidden}"))
+            .await;
+        assert_eq!(seen, "machine 1000000000 -rw-r--r--");
+        assert_ne!(
+            inside.run(&format!("echo x > {hidden}")).await.0,
+            Exit::Code(0)
+        );
+        let mounts = inside.sh("cat /proc/self/mountinfo").await;
+        let path = place.folder.path().to_str().expect("text");
+        assert!(
+            mounts.contains(" /var/runtime ") && !mounts.contains(path),
+            "{mounts}"
+        );
+
+        std::os::unix::fs::symlink("/etc/shadow", folder.join("link")).expect("a link");
+        match place.spawner.create(&spec("lang/../lang")).await {
+            Err(Error::Creation { step, .. }) => assert!(step.contains("/var/runtime"), "{step}"),
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("a link was copied"),
+        }
     });
 }
