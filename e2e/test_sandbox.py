@@ -139,3 +139,29 @@ def test_machine_packages_are_invisible(deploy, invoke):
     found, prefix = invoke(deploy({"index.py": source}), ["pip", "setuptools", "apt_pkg", "pytest"])["Json"]
     assert found == []
     assert prefix == "/var/lang"
+
+
+FILL_BUFFERS = """
+import socket
+def handler(event, context):
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    kept, held = [], 0
+    for _ in range(480):
+        client = socket.create_connection(listener.getsockname())
+        server, _ = listener.accept()
+        for end in (client, server):
+            kept.append(end)
+            end.setblocking(False)
+            try:
+                while True:
+                    held += end.send(bytes(65536))
+            except BlockingIOError:
+                pass
+    return held
+"""
+
+
+def test_socket_buffers_are_bounded(deploy, invoke):
+    held = invoke(deploy({"index.py": FILL_BUFFERS}, Timeout=30, MemorySize=512), {})["Json"]
+    # Without a limit it would be 2 GB of the machine's memory. A refused buffer may fail the invocation too.
+    assert not isinstance(held, int) or held < 512 << 20, held

@@ -7,6 +7,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The part of a sandbox's memory that buffers of TCP may take besides it: more than the kernel gives a machine of
+/// that size by default.
+const TCP_BUFFERS_DIVISOR: u64 = 4;
+
 /// Our group in each hierarchy.
 pub(crate) struct Hierarchy {
     roots: Vec<Root>,
@@ -140,9 +144,15 @@ impl Group {
     }
 }
 
-/// Memory and swap together, and none of it swap.
+/// Memory and swap together, and none of it swap. Buffers of TCP are counted apart, and without a limit of their own
+/// one sandbox could fill those of the whole machine through its loopback.
 fn limit_memory(folder: &Path, bytes: u64) -> io::Result<()> {
     files::write(folder, "memory.limit_in_bytes", bytes)?;
+    files::write_if_there(
+        folder,
+        "memory.kmem.tcp.limit_in_bytes",
+        bytes / TCP_BUFFERS_DIVISOR,
+    )?;
     files::write_if_there(folder, "memory.memsw.limit_in_bytes", bytes)?;
     files::write_if_there(folder, "memory.swappiness", 0)
 }
