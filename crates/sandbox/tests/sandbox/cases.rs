@@ -10,6 +10,8 @@ mod rights;
 mod roots;
 mod view;
 
+use crate::mode::Mode;
+
 pub(crate) type Case = (&'static str, fn());
 
 pub(crate) const ALL: &[Case] = &[
@@ -85,15 +87,25 @@ pub(crate) const ALL: &[Case] = &[
     ("the_end_of_the_server_ends_all", ends::of_the_server),
     ("the_end_of_the_spawner_ends_all", ends::of_the_spawner),
     (
-        "a_server_without_rights_makes_sandboxes",
-        rights::a_server_without_rights,
+        "what_is_missing_is_named_and_no_more",
+        rights::what_is_missing_is_named,
     ),
-    ("without_root_it_works_with_less", rights::without_root),
 ];
+
+/// For those who can give rights away.
+pub(crate) const AS_ROOT: &[Case] = &[(
+    "a_server_without_rights_makes_sandboxes",
+    rights::a_server_without_rights,
+)];
 
 /// Run by other cases, in a process of another kind.
 pub(crate) const INNER: &[Case] = &[
     ("a_server_to_be_killed", ends::a_server_to_be_killed),
-    ("rootless", rights::rootless),
     ("measure", many::measure),
 ];
+
+/// The cases of a mode.
+pub(crate) fn of(mode: Mode) -> impl Iterator<Item = &'static Case> {
+    let as_root: &[Case] = if mode == Mode::Root { AS_ROOT } else { &[] };
+    ALL.iter().chain(as_root)
+}

@@ -2,46 +2,77 @@
 //!
 //! This program is its own spawner, as the binary is, so it has a `main` of its own. Each case runs in a
 //! process of its own: a spawner must be started before there is a thread, and one case kills its server.
+//!
+//! `sandbox [--mode root|user|delegated] [FILTER]`: without a mode, every one that whoever starts it can give.
 
 mod attack;
 mod cases;
+mod mode;
 mod outside;
 mod place;
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
+
+use mode::{Mode, Run};
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
-    match arguments.get(1).map(String::as_str) {
-        Some("__spawner") => lambkin_sandbox::run_spawner(),
-        Some("__case") => run_case(&arguments[2]),
-        Some("__attack") => attack::all(&arguments[2..]),
-        filter => run_all(filter.filter(|text| !text.starts_with('-')).unwrap_or("")),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["__spawner", ..] => lambkin_sandbox::run_spawner(),
+        ["__case", mode, name] => run_case(mode, name),
+        ["__attack", ..] => attack::all(&arguments[1..]),
+        _ => run_all(&words),
     }
 }
 
-fn run_case(name: &str) -> ExitCode {
-    match cases::ALL
-        .iter()
-        .chain(cases::INNER)
-        .find(|(known, _)| *known == name)
-    {
-        Some((_, case)) => {
+fn run_case(mode: &str, name: &str) -> ExitCode {
+    let all = [cases::ALL, cases::AS_ROOT, cases::INNER];
+    let case = all.into_iter().flatten().find(|(known, _)| *known == name);
+    match (Mode::from_name(mode), case) {
+        (Some(mode), Some((_, case))) => {
+            mode.begin();
             case();
             ExitCode::SUCCESS
         }
-        None => ExitCode::FAILURE,
+        _ => ExitCode::FAILURE,
     }
 }
 
-fn run_all(filter: &str) -> ExitCode {
-    let program = std::env::current_exe().expect("the path of this program");
+/// Which modes, and part of the names of which cases. Other options are those of the standard harness.
+fn choice<'a>(words: &[&'a str]) -> Option<(Vec<Mode>, &'a str)> {
+    let (mut modes, mut filter) = (Mode::possible(), "");
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if *word == "--mode" {
+            modes = vec![Mode::from_name(words.next()?)?];
+        } else if !word.starts_with('-') {
+            filter = word;
+        }
+    }
+    Some((modes, filter))
+}
+
+fn run_all(words: &[&str]) -> ExitCode {
+    let Some((modes, filter)) = choice(words) else {
+        eprintln!("usage: sandbox [--mode root|user|delegated] [FILTER]");
+        return ExitCode::FAILURE;
+    };
     let (mut passed, mut failed) = (0, 0);
-    for (name, _) in cases::ALL.iter().filter(|(name, _)| name.contains(filter)) {
-        let status = Command::new(&program).args(["__case", name]).status();
-        let ok = status.is_ok_and(|status| status.success());
-        println!("test {name} ... {}", if ok { "ok" } else { "FAILED" });
-        *(if ok { &mut passed } else { &mut failed }) += 1;
+    for mode in modes {
+        let run = Run::prepare(mode).expect("the means of a mode");
+        let entered = run.enter().expect("its control groups");
+        for (name, _) in cases::of(mode).filter(|(name, _)| name.contains(filter)) {
+            let status = run.command(name).status();
+            let ok = status.is_ok_and(|status| status.success());
+            let mode = mode.name();
+            println!(
+                "test {mode}::{name} ... {}",
+                if ok { "ok" } else { "FAILED" }
+            );
+            *(if ok { &mut passed } else { &mut failed }) += 1;
+        }
+        drop(entered);
     }
     let verdict = if failed == 0 { "ok" } else { "FAILED" };
     println!(

@@ -1,6 +1,6 @@
 //! What the machine shows of sandboxes: processes, control groups, loop devices.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
@@ -18,7 +18,7 @@ impl Traces {
     /// Of a spawner whose work folder lies in `folder`, with that process number and users for sandboxes.
     pub(crate) fn of(folder: &Path, spawner: u32, uids: Range<u32>) -> Self {
         Self {
-            processes: processes(&uids),
+            processes: processes(spawner, &uids),
             groups: groups(spawner),
             loops: loops(folder),
         }
@@ -38,20 +38,57 @@ pub(crate) fn wait(limit: Duration, what: &str, mut condition: impl FnMut() -> b
     }
 }
 
-/// Processes of those users.
-fn processes(uids: &Range<u32>) -> BTreeSet<u32> {
-    let numbers = fs::read_dir("/proc").expect("/proc").filter_map(|entry| {
-        let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+/// Whether one of these is still there.
+pub(crate) fn any_alive(processes: &BTreeSet<u32>) -> bool {
+    let all = Process::all();
+    processes.iter().any(|pid| all.contains_key(pid))
+}
+
+struct Process {
+    parent: u32,
+    uid: u32,
+}
+
+impl Process {
+    /// Those that have not ended. A dead process whose parent is dead too is there until the machine's init looks
+    /// after it.
+    fn all() -> BTreeMap<u32, Self> {
+        let numbers = fs::read_dir("/proc").expect("/proc").filter_map(|entry| {
+            let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            Some((pid, Self::of(pid)?))
+        });
+        numbers.collect()
+    }
+
+    fn of(pid: u32) -> Option<Self> {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        // A dead process whose parent is dead too is there until the machine's init looks after it.
-        if status.contains("\nState:\tZ") {
-            return None;
+        let number = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse().ok()
+        };
+        (!status.contains("\nState:\tZ")).then_some(Self {
+            parent: number("PPid:")?,
+            uid: number("Uid:")?,
+        })
+    }
+}
+
+/// What descends from the spawner; and what has one of the users that only its sandboxes have, wherever it is.
+fn processes(spawner: u32, uids: &Range<u32>) -> BTreeSet<u32> {
+    let all = Process::all();
+    let descends = |mut pid: u32| {
+        while let Some(process) = all.get(&pid) {
+            if process.parent == spawner {
+                return true;
+            }
+            pid = process.parent;
         }
-        let owner = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-        let uid: u32 = owner.split_whitespace().next()?.parse().ok()?;
-        uids.contains(&uid).then_some(pid)
-    });
-    numbers.collect()
+        false
+    };
+    let ours = all
+        .iter()
+        .filter(|(pid, process)| uids.contains(&process.uid) || descends(**pid));
+    ours.map(|(pid, _)| *pid).collect()
 }
 
 /// Control groups of that spawner.

@@ -102,6 +102,25 @@ impl Place {
         Traces::of(self.folder.path(), self.pid, uids(std::process::id()))
     }
 
+    /// Whether memory, processes and CPU are limited; the start has told if not.
+    pub(crate) fn has_groups(&self) -> bool {
+        !self.lacks("not limited")
+    }
+
+    /// Whether /tmp lies on a disk and not in memory.
+    pub(crate) fn has_disks(&self) -> bool {
+        !self.lacks("/tmp is charged")
+    }
+
+    /// Whether each sandbox has a user of its own.
+    pub(crate) fn has_users(&self) -> bool {
+        !self.lacks("one user")
+    }
+
+    fn lacks(&self, what: &str) -> bool {
+        self.missing.iter().any(|one| one.what.contains(what))
+    }
+
     pub(crate) fn spec(&self) -> Spec {
         Spec {
             root: Root::default(),

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use lambkin_sandbox::{Error, Event};
 
-use crate::outside::{Traces, wait};
+use crate::mode::Mode;
+use crate::outside::{Traces, any_alive, wait};
 use crate::place;
 
 pub(super) fn of_the_server() {
     let program = std::env::current_exe().expect("this program");
     let mut server = Command::new(program)
-        .args(["__case", "a_server_to_be_killed"])
+        .args(["__case", Mode::own().name(), "a_server_to_be_killed"])
         .stdout(Stdio::piped())
         .spawn()
         .expect("a server");
@@ -26,11 +27,14 @@ pub(super) fn of_the_server() {
     );
     let uids = place::uids(server.id());
     let traces = || Traces::of(folder, spawner, uids.clone());
-    assert!(traces().processes.len() >= 5);
+    let before = traces().processes;
+    assert!(before.len() >= 5);
     server.kill().expect("killed");
     server.wait().expect("reaped");
     wait(Duration::from_millis(1500), "no trace is left", || {
-        traces().is_empty() && !std::path::Path::new(&format!("/proc/{spawner}/exe")).exists()
+        traces().is_empty()
+            && !any_alive(&before)
+            && !std::path::Path::new(&format!("/proc/{spawner}/exe")).exists()
     });
     std::fs::remove_dir_all(folder).expect("nothing is mounted in the folder");
 }
@@ -52,6 +56,7 @@ pub(super) fn of_the_spawner() {
     place::with(|place| async move {
         let inside = place.sandbox().await;
         inside.start("while true; do :; done").await;
+        let before = place.traces().processes;
         let pid = i32::try_from(place.pid)
             .ok()
             .and_then(rustix::process::Pid::from_raw);
@@ -66,7 +71,7 @@ pub(super) fn of_the_spawner() {
         inside.sandbox.destroy().await;
         wait(Duration::from_millis(1500), "no process is left", || {
             let traces = place.traces();
-            traces.processes.is_empty() && traces.loops.is_empty()
+            traces.processes.is_empty() && traces.loops.is_empty() && !any_alive(&before)
         });
     });
 }

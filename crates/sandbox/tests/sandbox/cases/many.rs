@@ -27,9 +27,11 @@ pub(super) fn forty_at_once_leave_nothing() {
             .collect();
         let traces = place.traces();
         assert_eq!(traces.processes.len(), MANY);
-        assert!(traces.loops.len() >= MANY, "{traces:?}");
+        let disks = if place.has_disks() { MANY } else { 0 };
+        assert!(traces.loops.len() >= disks, "{traces:?}");
         let uids: BTreeSet<u32> = traces.processes.iter().map(|pid| uid(*pid)).collect();
-        assert_eq!(uids.len(), MANY, "each has a user of its own");
+        let users = if place.has_users() { MANY } else { 1 };
+        assert_eq!(uids.len(), users, "each has a user of its own");
         let groups = traces.groups.len();
         for sandbox in sandboxes {
             sandbox.destroy().await;

@@ -1,10 +1,10 @@
 //! With fewer rights than root.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::process::Command;
 
 use lambkin_sandbox::{SpawnerProcess, drop_privileges, is_root};
 
+use crate::mode::Mode;
 use crate::place;
 
 const NOBODY: u32 = 65_534;
@@ -47,42 +47,31 @@ pub(super) fn a_server_without_rights() {
     });
 }
 
-/// Runs the next case as an ordinary user.
-pub(super) fn without_root() {
-    let user = NOBODY.to_string();
-    let status = Command::new("setpriv")
-        .args(["--reuid", &user, "--regid", &user, "--clear-groups", "--"])
-        .arg(std::env::current_exe().expect("this program"))
-        .args(["__case", "rootless"])
-        .status();
-    assert!(status.expect("setpriv").success());
-}
-
-pub(super) fn rootless() {
-    assert!(!is_root());
+/// Nothing is weaker in silence, and nothing is called missing that is there.
+pub(super) fn what_is_missing_is_named() {
+    const TMP: &str = "/tmp is charged to the function's memory";
+    const USER: &str = "all functions run as one user";
+    const GROUPS: &str = "memory, processes and CPU of functions are not limited";
     place::with(|place| async move {
-        let named = |word: &str| {
-            place
-                .missing
-                .iter()
-                .any(|missing| missing.what.contains(word))
+        let expected: &[&str] = match Mode::own() {
+            Mode::Root => &[],
+            Mode::Delegated => &[USER, TMP],
+            Mode::User => &[GROUPS, USER, TMP],
         };
-        assert!(named("/tmp"), "{:?}", place.missing);
-        assert!(named("not limited"), "{:?}", place.missing);
-        assert!(named("one user"), "{:?}", place.missing);
+        let named: Vec<_> = place.missing.iter().map(|one| one.what.as_str()).collect();
+        assert_eq!(named.len(), expected.len(), "{named:?}");
+        for (named, expected) in named.iter().zip(expected) {
+            assert!(named.starts_with(expected), "{named}");
+        }
+        for missing in &place.missing {
+            assert!(!missing.remedy.is_empty() && !missing.fatal, "{missing:?}");
+        }
         let mut inside = place.sandbox().await;
-        assert_eq!(
-            inside.sh("id -u; id -g; cat hello.txt").await,
-            "993\n990\nhi"
-        );
-        assert_eq!(
-            inside
-                .sh("echo x > /tmp/x; cat /tmp/x; echo > /dev/null")
-                .await,
-            "x"
-        );
-        let (_, text) = inside.run("head -c 600M /dev/zero > /tmp/y").await;
-        assert!(text.contains("No space left"), "{text}");
+        let seen = inside.sh("id -u; id -g; cat hello.txt").await;
+        assert_eq!(seen, "993\n990\nhi");
+        let usage = inside.sandbox.usage().expect("usage");
+        let measured = usage.memory_peak_bytes > 0 && usage.cpu_us > 0;
+        assert_eq!(measured, place.has_groups(), "{usage:?}");
         inside.sandbox.destroy().await;
     });
 }
