@@ -1,7 +1,8 @@
-//! The project's own chores: `cargo xtask test | tidy | codegen | bench`.
+//! The project's own chores: `cargo xtask test | guest | tidy | codegen | bench`.
 
 mod bench;
 mod codegen;
+mod guest;
 mod setup;
 mod stage;
 mod test;
@@ -21,6 +22,8 @@ struct Args {
 enum Chore {
     /// Install what the tests need and run them all.
     Test(test::Options),
+    /// Check control groups of version 2 and the systemd units in an emulated machine.
+    Guest(guest::Options),
     /// Hold the tree against the crate rules and the house rules.
     Tidy,
     /// Generate the AWS wire types from the pinned service model.
@@ -39,6 +42,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Args::parse().chore {
         Chore::Test(options) => test::run(&options),
+        Chore::Guest(options) => guest::run(&options),
         Chore::Tidy => tidy::run(),
         Chore::Codegen { check } => codegen::run(check),
         Chore::Bench(options) => bench::run(&options),

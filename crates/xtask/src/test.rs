@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::stage::{Stages, command};
-use crate::{setup, workspace};
+use crate::{guest, setup, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -22,6 +22,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     if ready && built {
         stages.run("end-to-end tests", || end_to_end(options.only.as_deref()));
+    }
+    if ready && built && options.only.is_none() {
+        match guest::unsupported() {
+            None => drop(stages.run("guest with cgroup v2", || {
+                guest::run(&guest::Options::default())
+            })),
+            Some(reason) => println!("\n== guest with cgroup v2 left out: {reason}"),
+        }
     }
     stages.finish()
 }

@@ -83,7 +83,9 @@ fn strip() -> io::Result<()> {
     for folder in ["proc", &NEW_ROOT[1..]] {
         mkdirat(&root, folder, Mode::from_raw_mode(0o555))?;
     }
-    let proc = mounts::clone_tree(CWD, "/proc")?;
+    // What covers parts of it (a container's masks, a hardened unit's) must go: the kernel lets a user name
+    // space mount a new /proc only where all of the old one can be seen. Only root may uncover it.
+    let proc = mounts::clone_mount(CWD, "/proc").or_else(|_| mounts::clone_tree(CWD, "/proc"))?;
     mounts::attach(&root, CWD, "/proc")?;
     mounts::attach(proc, &root, "proc")?;
     fchdir(&root)?;

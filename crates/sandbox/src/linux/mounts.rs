@@ -3,7 +3,8 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
     fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
@@ -57,12 +58,19 @@ impl Tmpfs {
 
 /// A copy of what is mounted at `path`, with everything below, mounted nowhere yet.
 pub(crate) fn clone_tree(at: impl AsFd, path: impl Arg) -> rustix::io::Result<OwnedFd> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_RECURSIVE
-        | OpenTreeFlags::AT_EMPTY_PATH;
+    let flags = CLONE | OpenTreeFlags::AT_RECURSIVE;
     open_tree(at, path, flags)
 }
+
+/// A detached copy of the mount at `path` alone, without what is mounted below it. `EINVAL` where that was
+/// mounted by somebody with more rights, who may have wanted to hide something.
+pub(crate) fn clone_mount(at: impl AsFd, path: impl Arg) -> rustix::io::Result<OwnedFd> {
+    open_tree(at, path, CLONE)
+}
+
+const CLONE: OpenTreeFlags = OpenTreeFlags::OPEN_TREE_CLONE
+    .union(OpenTreeFlags::OPEN_TREE_CLOEXEC)
+    .union(OpenTreeFlags::AT_EMPTY_PATH);
 
 /// Mounts a detached tree at `path`, seen from the folder `at`.
 pub(crate) fn attach(tree: impl AsFd, at: impl AsFd, path: impl Arg) -> rustix::io::Result<()> {
@@ -102,7 +110,28 @@ pub(crate) fn restrict(mount: impl AsFd, attributes: u64, recursive: bool) -> io
 pub(crate) fn open_inside(root: impl AsFd, path: &str) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    openat2(root, path, flags, Mode::empty(), resolve)
+    match openat2(&root, path, flags, Mode::empty(), resolve) {
+        Err(Errno::NOSYS) => walk(root.as_fd().try_clone_to_owned(), path),
+        found => found,
+    }
+}
+
+/// The same where a service manager keeps `openat2` away (systemd's `RestrictSUIDSGID`): step by step, and
+/// with `ELOOP` at a link.
+fn walk(root: io::Result<OwnedFd>, path: &str) -> rustix::io::Result<OwnedFd> {
+    let root = root.map_err(|_| Errno::MFILE)?;
+    let steps = path.split('/').filter(|step| !matches!(*step, "" | "."));
+    steps.into_iter().try_fold(root, |folder, step| {
+        if step == ".." {
+            return Err(Errno::XDEV);
+        }
+        let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let next = rustix::fs::openat(folder, step, flags, Mode::empty())?;
+        match FileType::from_raw_mode(rustix::fs::fstat(&next)?.st_mode) {
+            FileType::Symlink => Err(Errno::LOOP),
+            _ => Ok(next),
+        }
+    })
 }
 
 /// A folder or file as a place, following links: for the machine's own paths, which its owner controls.

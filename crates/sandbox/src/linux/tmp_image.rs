@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::fs::{
-    CWD, FileType, Gid, Mode, OFlags, SeekFrom, Uid, chownat, ftruncate, makedev, mknodat, open,
-    seek,
+    CWD, FileType, Gid, Mode, OFlags, SeekFrom, Uid, chownat, fstat, ftruncate, makedev, mknodat,
+    open, seek,
 };
 use rustix::io::Errno;
 use rustix::mount::{
@@ -222,20 +222,22 @@ fn free_loop(control: &OwnedFd) -> io::Result<u32> {
     u32::try_from(number).map_err(|_| io::Error::last_os_error())
 }
 
-/// Opens a node of our own: the machine's /dev may lack those beyond the eighth.
+/// Opens the machine's node, or one of our own where its /dev lacks those beyond the eighth. Making one needs a
+/// right that a hardened service is not given.
 fn open_node(path: &Path, number: u32) -> rustix::io::Result<OwnedFd> {
+    let wanted = makedev(LOOP_MAJOR, number);
+    let flags = OFlags::RDWR | OFlags::CLOEXEC;
+    if let Ok(device) = open(format!("/dev/loop{number}"), flags, Mode::empty())
+        && fstat(&device).is_ok_and(|found| found.st_rdev == wanted)
+    {
+        return Ok(device);
+    }
     let mode = Mode::RUSR | Mode::WUSR;
-    match mknodat(
-        CWD,
-        path,
-        FileType::BlockDevice,
-        mode,
-        makedev(LOOP_MAJOR, number),
-    ) {
+    match mknodat(CWD, path, FileType::BlockDevice, mode, wanted) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(error) => return Err(error),
     }
-    open(path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+    open(path, flags, Mode::empty())
 }
 
 const LOOP_CTL_GET_FREE: u32 = 0x4C82;

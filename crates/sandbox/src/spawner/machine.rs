@@ -4,7 +4,7 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::CWD;
+use rustix::fs::{CWD, Mode};
 use rustix::mount::MountAttrFlags;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -56,6 +56,8 @@ impl Machine {
         let rootless = !privilege::is_root();
         // Fails only for the leader of a group, which is alone already.
         let _ = rustix::process::setsid();
+        // Folders of a root are for all to enter, whatever the umask that the server was started with.
+        rustix::process::umask(Mode::WGRP | Mode::WOTH);
         raise_descriptors().map_err(at("raise the limit of descriptors"))?;
         fs::create_dir_all(&config.work_dir).map_err(at("make the work folder"))?;
         let hierarchy = detect_groups(missing);

@@ -7,8 +7,11 @@ use anyhow::bail;
 
 use crate::stage::command;
 
-/// (package, a path whose presence makes the package unnecessary)
-const PACKAGES: &[(&str, &[&str])] = &[
+/// A package, and the paths any of which makes it unnecessary.
+pub(super) type Package = (&'static str, &'static [&'static str]);
+
+/// What `cargo xtask test` uses everywhere.
+pub(super) const TESTS: &[Package] = &[
     ("gcc", &["/usr/bin/cc"]),
     (
         "libc6-dev",
@@ -43,9 +46,16 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("git", &["/usr/bin/git"]),
 ];
 
-/// Installs the packages that are missing, through sudo where the user is not root.
-pub(super) fn install() -> anyhow::Result<()> {
-    let missing: Vec<&str> = PACKAGES
+/// What makes and runs the emulated guest.
+pub(super) const GUEST: &[Package] = &[
+    ("qemu-system-x86", &["/usr/bin/qemu-system-x86_64"]),
+    ("mmdebstrap", &["/usr/bin/mmdebstrap"]),
+    ("binutils", &["/usr/bin/strip"]),
+];
+
+/// Installs those packages that are missing, through sudo where the user is not root.
+pub(super) fn install(packages: &[Package]) -> anyhow::Result<()> {
+    let missing: Vec<&str> = packages
         .iter()
         .filter(|p| !present(p.1))
         .map(|p| p.0)
@@ -73,14 +83,7 @@ fn present(paths: &[&str]) -> bool {
 }
 
 fn apt() -> Command {
-    let root = std::fs::metadata("/proc/self").is_ok_and(|m| {
-        use std::os::unix::fs::MetadataExt;
-        m.uid() == 0
-    });
-    let mut apt = Command::new(if root { "apt-get" } else { "sudo" });
-    if !root {
-        apt.arg("apt-get");
-    }
+    let mut apt = super::as_root("apt-get");
     apt.env("DEBIAN_FRONTEND", "noninteractive");
     apt
 }
