@@ -25,10 +25,15 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def as_user(uid):
+    """Arguments of Popen that start a program as an ordinary user, where one is named."""
+    return {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
+
+
 class Server:
     """Starts, kills and restarts the server on the same data folder and port."""
 
-    def __init__(self, folder, *flags, env=None):
+    def __init__(self, folder, *flags, env=None, binary=BINARY, user=None):
         self.folder = Path(folder)
         self.data = self.folder / "data"
         self.port = free_port()
@@ -36,6 +41,8 @@ class Server:
         self.access_key = "AKIA" + secrets.token_hex(8).upper()
         self.secret_key = secrets.token_hex(20)
         self.extra_env = env or {}
+        self.binary = binary
+        self.user = user
         self.process = None
 
     @property
@@ -61,10 +68,10 @@ class Server:
             "LAMBKIN_ROOT_SECRET_ACCESS_KEY": self.secret_key,
             "LAMBKIN_MASTER_KEY_FILE": str(self.folder / "master.key"),
         } | self.extra_env
-        command = [BINARY, "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data]
+        command = [self.binary, "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data]
         log = open(self.folder / "server.log", "ab")
         self.process = subprocess.Popen(
-            [*command, *self.flags], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            [*command, *self.flags], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **as_user(self.user)
         )
         self.wait_ready()
         return self

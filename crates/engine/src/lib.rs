@@ -21,6 +21,11 @@ pub mod runtimes;
 mod testing;
 mod trace;
 
+/// How strongly environments are isolated on a machine.
+pub mod isolation {
+    pub use lambkin_sandbox::{ControlGroups, Isolation, Tmp, Users};
+}
+
 use admission::Admission;
 use code::Trees;
 use environment::Host;
@@ -149,6 +154,11 @@ impl Engine {
     /// The interpreters of this machine.
     pub fn runtimes(&self) -> &Runtimes {
         &self.0.host.runtimes
+    }
+
+    /// What every environment is made of on this machine.
+    pub fn isolation(&self) -> &isolation::Isolation {
+        self.0.host.spawner.isolation()
     }
 
     /// Runs one synchronous invocation. It runs to its end and is metered even if the caller drops this.

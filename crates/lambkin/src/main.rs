@@ -1,12 +1,14 @@
-//! The binary: which of its three lives this process has.
+//! The binary: which of its lives this process has.
 //!
 //! ```text
 //! lambkin __spawner   the small process that makes sandboxes (executed by `serve`, before it has a thread)
 //! lambkin serve       the server
+//! lambkin doctor      looks at the machine, and starts itself inside a sandbox as `__self-test`
 //! lambkin <command>   a client of a server
 //! ```
 
 mod credentials;
+mod doctor;
 mod serve;
 mod settings;
 mod user;
@@ -32,6 +34,9 @@ enum Command {
     /// Run the server
     #[command(after_help = serve::HELP)]
     Serve(Box<settings::Flags>),
+    /// Check what this machine can give, and try a sandbox's promises
+    #[command(after_help = doctor::HELP)]
+    Doctor(Box<doctor::Doctor>),
     #[command(flatten)]
     Client(lambkin_cli::Command),
 }
@@ -43,9 +48,17 @@ fn main() -> ExitCode {
     {
         return lambkin_sandbox::run_spawner();
     }
+    let arguments: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    if let Some(ended) = lambkin_sandbox::run_self_test(&arguments) {
+        return ended;
+    }
     let line = Line::parse();
     let ended = match line.command {
         Command::Serve(flags) => serve::run(&flags),
+        Command::Doctor(doctor) => doctor::run(&doctor),
         Command::Client(command) => lambkin_cli::run(command, line.globals, Line::command()),
     };
     ended.unwrap_or_else(|error| {

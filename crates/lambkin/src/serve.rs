@@ -85,7 +85,7 @@ fn boot(settings: Settings) -> anyhow::Result<Boot> {
         server,
         uids: settings.sandbox_uid_first..uid_last,
     })?;
-    report_missing(&spawner)?;
+    report_missing(&spawner, settings.production)?;
     let data_dir = match server {
         Some((uid, gid)) => lambkin_sandbox::drop_privileges(uid, gid, &data_dir)
             .context("cannot become the unprivileged user")?,
@@ -125,7 +125,7 @@ fn home() -> PathBuf {
     std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from)
 }
 
-fn runtimes_config(settings: &Settings, data_dir: &Path) -> runtimes::Config {
+pub(crate) fn runtimes_config(settings: &Settings, data_dir: &Path) -> runtimes::Config {
     let configured = settings
         .runtimes
         .iter()
@@ -138,12 +138,20 @@ fn runtimes_config(settings: &Settings, data_dir: &Path) -> runtimes::Config {
     }
 }
 
-/// Names what this machine cannot give; refuses to start where isolation itself is missing.
-fn report_missing(spawner: &SpawnerProcess) -> anyhow::Result<()> {
-    for missing in spawner.missing() {
-        if missing.fatal {
-            bail!("{}; remedy: {}", missing.what, missing.remedy);
-        }
+/// Names what this machine cannot give; refuses to start where isolation itself is missing, and in production
+/// where anything is.
+fn report_missing(spawner: &SpawnerProcess, production: bool) -> anyhow::Result<()> {
+    let missing = spawner.missing();
+    if production && !missing.is_empty() {
+        let lines = missing
+            .iter()
+            .map(|one| format!("\n  {}; remedy: {}", one.what, one.remedy));
+        bail!(
+            "--production asks for every part of the isolation, and this machine lacks:{}",
+            lines.collect::<String>()
+        );
+    }
+    for missing in missing {
         tracing::warn!(remedy = missing.remedy, "{}", missing.what);
     }
     Ok(())

@@ -69,6 +69,8 @@ settings! {
     user, "LAMBKIN_USER", "USER": String = "lambkin".to_owned(), "lambkin, or number 9550 where no such user exists";
     /// Host names that requests may address besides the loopback ones, separated by commas
     allow_host, "LAMBKIN_ALLOW_HOST", "NAME": Hosts = Hosts::default(), "none";
+    /// Refuse to start unless every part of the isolation is there
+    production, "LAMBKIN_PRODUCTION", "BOOL": bool = false, "false";
     /// Account number, twelve digits
     account_id, "LAMBKIN_ACCOUNT_ID", "DIGITS": Account = Account::default(), "000000000000";
     /// Region that the server is

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::code_trees::CodeTree;
 use crate::error::{Error, UnpackError};
+use crate::isolation::Isolation;
 use crate::package;
 use crate::protocol::{self, Answer, CreateSandbox, Outcome, Request, What};
 use crate::sandbox::Sandbox;
@@ -36,7 +37,7 @@ pub struct Spawner {
 }
 
 impl Spawner {
-    pub(crate) fn new(socket: OwnedFd, child: Child) -> io::Result<Self> {
+    pub(crate) fn new(socket: OwnedFd, child: Child, isolation: Isolation) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&socket, true)?;
         let shared = Arc::new(Shared {
             // SAFETY: an `OwnedFd` is one open descriptor for as long as it lives.
@@ -49,7 +50,11 @@ impl Spawner {
         });
         let link = Arc::new_cyclic(|link: &Weak<Link>| {
             let reader = tokio::spawn(read(shared.clone(), link.clone(), child));
-            Link { shared, reader }
+            Link {
+                shared,
+                reader,
+                isolation,
+            }
         });
         Ok(Self { link })
     }
@@ -100,6 +105,11 @@ impl Spawner {
         }
     }
 
+    /// What its sandboxes are made of.
+    pub fn isolation(&self) -> &Isolation {
+        &self.link.isolation
+    }
+
     /// Resolves when the spawner process has ended.
     pub async fn gone(&self) {
         let mut gone = self.link.shared.gone.subscribe();
@@ -126,6 +136,7 @@ pub(crate) enum Reply {
 pub(crate) struct Link {
     shared: Arc<Shared>,
     reader: JoinHandle<()>,
+    isolation: Isolation,
 }
 
 impl Drop for Link {

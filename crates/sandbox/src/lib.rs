@@ -10,7 +10,7 @@
 //! ```
 //!
 //! `creation` tells the sequence, `linux` has one kernel mechanism per file, `spawner` the process, `handle` and
-//! `sandbox` what the server holds. It knows no function, no store and no HTTP.
+//! `sandbox` what the server holds, `self_test` tries all of it. It knows no function, no store and no HTTP.
 #![allow(unsafe_code)]
 
 mod code_trees;
@@ -19,12 +19,14 @@ mod creation;
 mod error;
 mod failure;
 mod handle;
+mod isolation;
 mod linux;
 mod missing;
 mod package;
 mod process;
 mod protocol;
 mod sandbox;
+mod self_test;
 mod spawner;
 mod spec;
 
@@ -32,9 +34,11 @@ pub use code_trees::CodeTree;
 pub use config::SpawnerConfig;
 pub use error::{Error, Rejection, UnpackError};
 pub use handle::Spawner;
+pub use isolation::{ControlGroups, Isolation, Tmp, Users};
 pub use linux::privilege::{drop_privileges, is_root};
-pub use missing::Missing;
+pub use missing::{Missing, Part};
 pub use process::SpawnerProcess;
 pub use sandbox::{Event, Exit, Sandbox, Usage};
+pub use self_test::{SelfTestError, Trial, run_self_test, self_test};
 pub use spawner::run_spawner;
 pub use spec::{Bind, Program, Root, Spec, UnpackLimits};

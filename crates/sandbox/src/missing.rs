@@ -8,10 +8,28 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+use crate::linux::privilege::is_root;
+
+/// What a sandbox is made of, as far as a machine may lack it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Part {
+    /// The sandbox itself.
+    Creation,
+    /// Limits of memory, processes and CPU.
+    ControlGroups,
+    /// A user of the machine for each environment.
+    Users,
+    /// A file system of its own for /tmp.
+    Storage,
+    /// The second layer for files, signals and abstract sockets.
+    Landlock,
+}
 
 /// What this machine cannot give, with the remedy; printed at start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Missing {
+    /// The part that is missing, or missing in part.
+    pub part: Part,
     /// What is missing, as its consequence.
     pub what: String,
     /// What to do about it.
@@ -22,8 +40,9 @@ pub struct Missing {
 
 impl Missing {
     /// Something that only a limit or a comfort needs.
-    pub(crate) fn limit(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn limit(part: Part, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
+            part,
             what: what.into(),
             remedy: remedy.into(),
             fatal: false,
@@ -33,12 +52,13 @@ impl Missing {
     /// A step of making a sandbox that this machine refuses.
     pub(crate) fn fatal(failure: &Failure) -> Self {
         Self {
+            part: Part::Creation,
             what: format!(
                 "sandboxes cannot be made: {}: {}",
                 failure.step,
                 failure.source()
             ),
-            remedy: remedy(failure).to_owned(),
+            remedy: remedy(failure),
             fatal: true,
         }
     }
@@ -47,6 +67,7 @@ impl Missing {
 /// /tmp without a loop device.
 pub(crate) fn tmp_in_memory(failure: &Failure) -> Missing {
     Missing::limit(
+        Part::Storage,
         format!(
             "/tmp is charged to the function's memory ({}: {})",
             failure.step,
@@ -59,6 +80,7 @@ pub(crate) fn tmp_in_memory(failure: &Failure) -> Missing {
 /// No control groups at all.
 pub(crate) fn no_groups(error: &io::Error) -> Missing {
     Missing::limit(
+        Part::ControlGroups,
         format!("memory, processes and CPU of functions are not limited ({error})"),
         "start as root, or with control groups delegated: systemd-run --user --scope -p Delegate=yes lambkin ...",
     )
@@ -67,6 +89,7 @@ pub(crate) fn no_groups(error: &io::Error) -> Missing {
 /// No range of users to give to sandboxes.
 pub(crate) fn one_user() -> Missing {
     Missing::limit(
+        Part::Users,
         "all functions run as one user of this machine and share what it may have of files watched, \
          pipes and signals waiting",
         "start as root: then each environment has a user of its own",
@@ -76,26 +99,45 @@ pub(crate) fn one_user() -> Missing {
 /// The second layer for files.
 pub(crate) fn no_landlock() -> Missing {
     Missing::limit(
+        Part::Landlock,
         "Landlock does not stand behind the mounts as a second layer",
         "boot with Landlock among the security modules: kernel command line lsm=landlock,...",
     )
 }
 
 const USER_NAMESPACES: &str = "allow user name spaces: sysctl -w kernel.unprivileged_userns_clone=1 \
-    user.max_user_namespaces=10000, and on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0; or start as root";
+    user.max_user_namespaces=100000; or start as root";
 const PROC: &str = "/proc is partly covered, as in a container: start outside of it, or run the container \
     with its /proc unmasked (docker run --security-opt systempaths=unconfined)";
 const OTHER: &str = "Linux 5.15 or newer with user, mount, PID, network, IPC, UTS and cgroup name spaces \
     is needed; in a container it must be allowed to make them";
+/// 1 where AppArmor takes every right from user name spaces of programs that have no profile.
+const APPARMOR_RESTRICTS: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
 
-fn remedy(failure: &Failure) -> &'static str {
+fn remedy(failure: &Failure) -> String {
     let denied = matches!(
         failure.errno,
         libc::EPERM | libc::EACCES | libc::ENOSPC | libc::EUSERS
     );
+    let restricted =
+        std::fs::read_to_string(APPARMOR_RESTRICTS).is_ok_and(|text| text.trim() == "1");
     match &*failure.step {
-        "mount /proc" if denied => PROC,
-        "make name spaces" | "make a user name space" | "map user ids" if denied => USER_NAMESPACES,
-        _ => OTHER,
+        _ if denied && restricted && !is_root() => apparmor_profile(),
+        "mount /proc" if denied => PROC.to_owned(),
+        "make name spaces" | "make a user name space" | "map user ids" if denied => {
+            USER_NAMESPACES.to_owned()
+        }
+        _ => OTHER.to_owned(),
     }
+}
+
+/// The command that gives this very program a profile; `contrib/apparmor/lambkin` is the same as a file.
+fn apparmor_profile() -> String {
+    let program = std::env::current_exe().unwrap_or_else(|_| "/usr/local/bin/lambkin".into());
+    format!(
+        "give lambkin an AppArmor profile: printf 'abi <abi/4.0>,\\nprofile lambkin {} \
+        flags=(unconfined) {{ userns, }}\\n' | sudo tee /etc/apparmor.d/lambkin && \
+        sudo apparmor_parser -r /etc/apparmor.d/lambkin",
+        program.display()
+    )
 }

@@ -10,6 +10,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
 
 use crate::config::SpawnerConfig;
 use crate::handle::Spawner;
+use crate::isolation::Isolation;
 use crate::missing::Missing;
 use crate::protocol::{self, Hello, SPAWNER_FD, Welcome};
 
@@ -22,7 +23,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct SpawnerProcess {
     pub(crate) socket: OwnedFd,
     pub(crate) child: Child,
-    missing: Vec<Missing>,
+    isolation: Isolation,
 }
 
 impl SpawnerProcess {
@@ -50,23 +51,28 @@ impl SpawnerProcess {
         )?;
         let welcome = protocol::receive::<Welcome>(&socket)?;
         sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, None)?;
-        let Some((Welcome { missing }, _)) = welcome else {
+        let Some((Welcome { isolation }, _)) = welcome else {
             return Err(io::Error::other("the spawner ended at its start"));
         };
-        if let Some(fatal) = missing.iter().find(|missing| missing.fatal) {
+        if let Some(fatal) = isolation.missing.iter().find(|missing| missing.fatal) {
             let text = format!("{}. Remedy: {}", fatal.what, fatal.remedy);
             return Err(io::Error::other(text));
         }
         Ok(Self {
             socket,
             child,
-            missing,
+            isolation,
         })
     }
 
     /// What this machine cannot give, to be told to its owner. None of it is fatal.
     pub fn missing(&self) -> &[Missing] {
-        &self.missing
+        &self.isolation.missing
+    }
+
+    /// What sandboxes are made of on this machine.
+    pub fn isolation(&self) -> &Isolation {
+        &self.isolation
     }
 
     /// Makes the asynchronous handle; needs a tokio runtime.
@@ -74,7 +80,7 @@ impl SpawnerProcess {
     /// # Errors
     /// Fails if the socket cannot be registered with the runtime.
     pub fn connect(self) -> io::Result<Spawner> {
-        Spawner::new(self.socket, self.child)
+        Spawner::new(self.socket, self.child, self.isolation)
     }
 }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::SpawnerConfig;
 use crate::error::Rejection;
 use crate::failure::Failure;
-use crate::missing::Missing;
+use crate::isolation::Isolation;
 use crate::spec::Root;
 
 /// Descriptor that a spawner finds its end of the pair at.
@@ -36,7 +36,7 @@ pub(crate) struct Hello {
 /// First message of the spawner, after it has tried everything once.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Welcome {
-    pub(crate) missing: Vec<Missing>,
+    pub(crate) isolation: Isolation,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -1,7 +1,9 @@
 //! A function as its configuration is shown: which fields are there, and when.
 
+use super::isolation;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use lambkin_engine::Engine;
 use lambkin_engine::runtimes::Runtimes;
 use lambkin_model::{Function, LastUpdate, LogFormat, Logging, PackageType, State};
 use lambkin_wire::shapes::{
@@ -26,15 +28,18 @@ pub(super) struct Shown {
         skip_serializing_if = "Option::is_none"
     )]
     last_update_status_reason_code: Option<&'static str>,
+    #[serde(rename = "Isolation", skip_serializing_if = "Option::is_none")]
+    isolation: Option<isolation::Shown>,
 }
 
 /// A function as it is. The ARN is qualified if the caller's name was.
-pub(super) fn shown(function: &Function, runtimes: &Runtimes, qualified: bool) -> Shown {
+pub(super) fn shown(engine: &Engine, function: &Function, qualified: bool) -> Shown {
     let updating = function.last_update == Some(LastUpdate::InProgress);
-    let version = runtime_version(function, runtimes);
+    let version = runtime_version(function, engine.runtimes());
     Shown {
         configuration: configuration(function, version, qualified),
         last_update_status_reason_code: updating.then_some("Creating"),
+        isolation: Some(isolation::shown(engine.isolation())),
     }
 }
 
@@ -223,6 +228,7 @@ mod tests {
         let shown = Shown {
             configuration: configuration(function, version, false),
             last_update_status_reason_code: updating.then_some("Creating"),
+            isolation: None,
         };
         serde_json::to_value(&shown).unwrap()
     }

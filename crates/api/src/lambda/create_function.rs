@@ -34,7 +34,7 @@ pub(super) async fn answer(
         .create(create)
         .await
         .map_err(refused(engine, &target))?;
-    let shown = configuration::shown(&created, engine.runtimes(), false);
+    let shown = configuration::shown(engine, &created, false);
     response::json(StatusCode::CREATED, &shown)
 }
 

@@ -31,11 +31,7 @@ pub(super) fn answer(
         .map_err(refused(engine, &target))?;
     let tags = function.tags.as_map();
     let answer = Answer {
-        configuration: configuration::shown(
-            &function,
-            engine.runtimes(),
-            target.qualifier.is_some(),
-        ),
+        configuration: configuration::shown(engine, &function, target.qualifier.is_some()),
         code: FunctionCodeLocation {
             repository_type: Some("S3".to_owned()),
             location: Some(location(context, &function)),

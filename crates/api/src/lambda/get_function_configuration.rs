@@ -25,6 +25,6 @@ pub(super) fn answer(
         .ok_or(functions::Error::NotFound)
         .map_err(refused(engine, &target))?;
     let qualified = target.qualifier.is_some();
-    let shown = configuration::shown(&function, engine.runtimes(), qualified);
+    let shown = configuration::shown(engine, &function, qualified);
     response::json(StatusCode::OK, &shown)
 }

@@ -23,7 +23,7 @@ pub(super) async fn answer(
         .update_configuration(&target.name, update)
         .await
         .map_err(refused(engine, &target))?;
-    let shown = configuration::shown(&updated, engine.runtimes(), false);
+    let shown = configuration::shown(engine, &updated, false);
     response::json(StatusCode::OK, &shown)
 }
 

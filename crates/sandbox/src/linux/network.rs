@@ -13,20 +13,38 @@ const BACKLOG: i32 = 128;
 
 /// Brings up loopback. Needs the name space's own CAP_NET_ADMIN.
 pub(crate) fn bring_up_loopback() -> io::Result<()> {
-    let socket = stream(SocketFlags::CLOEXEC)?;
+    let mut request = of_interface(b"lo");
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    ask(libc::SIOCSIFFLAGS, &request)
+}
+
+/// Gives loopback another address. Needs the name space's own CAP_NET_ADMIN.
+pub(crate) fn add_to_loopback(address: Ipv4Addr) -> io::Result<()> {
+    let mut request = of_interface(b"lo:1");
+    let mut data = [0; 14];
+    for (place, byte) in data[2..].iter_mut().zip(address.octets()) {
+        *place = byte as libc::c_char;
+    }
+    request.ifr_ifru.ifru_addr = libc::sockaddr {
+        sa_family: libc::AF_INET as libc::sa_family_t,
+        sa_data: data,
+    };
+    ask(libc::SIOCSIFADDR, &request)
+}
+
+fn of_interface(name: &[u8]) -> libc::ifreq {
     // SAFETY: all fields are integers or arrays of them, for which zero is valid.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    request.ifr_name[0] = b'l' as libc::c_char;
-    request.ifr_name[1] = b'o' as libc::c_char;
-    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
-    // SAFETY: SIOCSIFFLAGS reads an `ifreq`, which lives until the call returns.
-    let result = unsafe {
-        libc::ioctl(
-            socket.as_raw_fd(),
-            libc::SIOCSIFFLAGS as _,
-            &raw const request,
-        )
-    };
+    for (place, byte) in request.ifr_name.iter_mut().zip(name) {
+        *place = *byte as libc::c_char;
+    }
+    request
+}
+
+fn ask(what: libc::c_ulong, request: &libc::ifreq) -> io::Result<()> {
+    let socket = stream(SocketFlags::CLOEXEC)?;
+    // SAFETY: both requests read an `ifreq`, which lives until the call returns.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), what as _, std::ptr::from_ref(request)) };
     if result == 0 {
         Ok(())
     } else {

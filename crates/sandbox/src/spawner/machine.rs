@@ -14,6 +14,7 @@ use super::users::Users;
 use crate::config::SpawnerConfig;
 use crate::creation::{self, Begun, Blueprint, Host, Job};
 use crate::failure::{Failure, at};
+use crate::isolation::{self, ControlGroups, Isolation, Tmp};
 use crate::linux::cgroup::{self, Group, Hierarchy};
 use crate::linux::mount_spaces::MountSpaces;
 use crate::linux::tmp_image::TmpImages;
@@ -61,7 +62,7 @@ impl Machine {
         raise_descriptors().map_err(at("raise the limit of descriptors"))?;
         fs::create_dir_all(&config.work_dir).map_err(at("make the work folder"))?;
         let hierarchy = detect_groups(missing);
-        if !landlock::is_there() {
+        if landlock::version() == 0 {
             missing.push(missing::no_landlock());
         }
         if rootless {
@@ -85,6 +86,27 @@ impl Machine {
             tmp: open_tmp(&config.work_dir, rootless, missing),
             trees: CodeTrees::new(config.work_dir.join("code")),
         })
+    }
+
+    /// What its sandboxes are made of, given what has been found missing.
+    pub(super) fn isolation(&self, missing: Vec<Missing>) -> Isolation {
+        Isolation {
+            users: match self.users {
+                Users::Own => isolation::Users::Shared,
+                _ => isolation::Users::Own,
+            },
+            control_groups: match self.hierarchy {
+                Some(Hierarchy::V1(_)) => ControlGroups::V1,
+                Some(Hierarchy::V2(_)) => ControlGroups::V2,
+                None => ControlGroups::None,
+            },
+            tmp: match self.tmp {
+                Some(_) => Tmp::Disk,
+                None => Tmp::Memory,
+            },
+            landlock: landlock::version(),
+            missing,
+        }
     }
 
     pub(super) fn start_sandbox(&mut self, wanted: &CreateSandbox) -> Result<Started, Failure> {

@@ -26,6 +26,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::ExitCode;
 
 use crate::failure::Failure;
+use crate::isolation::Isolation;
 use crate::linux::signals;
 use crate::missing::Missing;
 use crate::protocol::{self, Hello, SPAWNER_FD, Welcome};
@@ -57,17 +58,17 @@ fn serve(socket: OwnedFd) -> Result<(), Failure> {
     if let Err(failure) = probe::run(&mut machine) {
         return refuse(&socket, missing, failure);
     }
-    welcome(&socket, missing)?;
+    welcome(&socket, machine.isolation(missing))?;
     event_loop::EventLoop::new(socket, machine)?.run()
 }
 
 fn refuse(socket: &OwnedFd, mut missing: Vec<Missing>, failure: Failure) -> Result<(), Failure> {
     missing.insert(0, Missing::fatal(&failure));
-    welcome(socket, missing)?;
+    welcome(socket, Isolation::none(missing))?;
     Err(failure)
 }
 
-fn welcome(socket: &OwnedFd, missing: Vec<Missing>) -> Result<(), Failure> {
-    protocol::send(socket, &Welcome { missing }, &[])
+fn welcome(socket: &OwnedFd, isolation: Isolation) -> Result<(), Failure> {
+    protocol::send(socket, &Welcome { isolation }, &[])
         .map_err(crate::failure::at("answer the server"))
 }

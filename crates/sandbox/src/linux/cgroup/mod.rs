@@ -18,7 +18,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use crate::missing::Missing;
+use crate::missing::{Missing, Part};
 pub(crate) use meter::{Meter, Usage};
 
 /// Begins the names of our groups; the rest is the spawner's pid.
@@ -72,6 +72,7 @@ impl Hierarchy {
 
 fn unlimited(controller: &str) -> Missing {
     Missing::limit(
+        Part::ControlGroups,
         format!(
             "the {controller} of functions is not limited: the cgroup controller \"{controller}\" is not there"
         ),

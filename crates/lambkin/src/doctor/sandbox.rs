@@ -1,0 +1,85 @@
+//! Sandboxes: what the spawner says is missing, and a real one on trial.
+
+use lambkin_sandbox::{Missing, SelfTestError, SpawnerConfig, SpawnerProcess, Trial, self_test};
+use tempfile::TempDir;
+
+use super::disk;
+use super::finding::Finding;
+use crate::settings::Settings;
+
+const SUBJECT: &str = "sandbox";
+const TRIALS: &str = "self-test";
+/// Users for the sandboxes of the trial: beyond those that a running server gives to its own.
+const USERS: u32 = 8;
+const REPORT: &str =
+    "this is a fault of Lambkin or of this kernel: do not run foreign code here, and report it";
+
+pub(super) fn check(settings: &Settings) -> Vec<Finding> {
+    match start(settings) {
+        Ok((folder, process)) => {
+            let missing = process.missing().to_vec();
+            let mut findings = vec![Finding::good(SUBJECT, "sandboxes can be made")];
+            findings.extend(missing.iter().map(lacking));
+            findings.extend(judged(attempt(process, &missing, &folder)));
+            findings
+        }
+        Err(error) => {
+            let text = format!("{error:#}");
+            let (found, remedy) = text
+                .split_once(". Remedy: ")
+                .unwrap_or((&text, "see docs/rootless.md"));
+            vec![Finding::failed(SUBJECT, found, remedy)]
+        }
+    }
+}
+
+fn start(settings: &Settings) -> anyhow::Result<(TempDir, SpawnerProcess)> {
+    // Beside the data, so that images of /tmp are tried on the disk that they will lie on.
+    let folder = tempfile::tempdir_in(disk::existing(&settings.data_dir))
+        .or_else(|_| tempfile::tempdir())?;
+    let first = settings
+        .sandbox_uid_first
+        .saturating_add(settings.sandbox_uids);
+    let process = SpawnerProcess::start(&SpawnerConfig {
+        work_dir: folder.path().join("sandbox"),
+        server: None,
+        uids: first..first.saturating_add(USERS),
+    })?;
+    Ok((folder, process))
+}
+
+fn lacking(missing: &Missing) -> Finding {
+    Finding::missing(SUBJECT, &missing.what, &missing.remedy)
+}
+
+fn attempt(
+    process: SpawnerProcess,
+    missing: &[Missing],
+    folder: &TempDir,
+) -> Result<Vec<Trial>, SelfTestError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let spawner = process.connect()?;
+        self_test(&spawner, missing, folder.path()).await
+    })
+}
+
+fn judged(trials: Result<Vec<Trial>, SelfTestError>) -> Vec<Finding> {
+    let one = |trial: &Trial| {
+        let found = format!("{}: {}", trial.name, trial.found);
+        match trial.held {
+            true => Finding::good(TRIALS, found),
+            false => Finding::failed(TRIALS, found, REPORT),
+        }
+    };
+    match trials {
+        Ok(trials) => trials.iter().map(one).collect(),
+        Err(error) => vec![Finding::failed(
+            TRIALS,
+            format!("it could not be made: {error}"),
+            REPORT,
+        )],
+    }
+}
