@@ -39,6 +39,7 @@ use crate::linux::{
     proc, seccomp, signals,
 };
 use crate::protocol;
+use crate::weaken::{self, Layer};
 
 /// A name that resolves everywhere and tells nothing.
 const HOST_NAME: &[u8] = b"localhost";
@@ -132,7 +133,7 @@ pub(crate) fn begin(
     let (pid, process) = host
         .spaces
         .in_bare(|| {
-            namespaces::clone(namespaces::ALL, into, || {
+            namespaces::clone(namespaces::all(), into, || {
                 inside(host, blueprint, &inherited)
             })
         })?
@@ -178,7 +179,9 @@ fn release(host: &Host, blueprint: &Blueprint, pid: Pid, begun: &Begun) -> Resul
         inside: SANDBOX_GID,
         outside: blueprint.owner.1,
     };
-    namespaces::map_ids(pid, uid, gid, host.rootless).map_err(at("map user ids"))?;
+    if !weaken::is_off(Layer::Userns) {
+        namespaces::map_ids(pid, uid, gid, host.rootless).map_err(at("map user ids"))?;
+    }
     rustix::io::write(&begun.setup, b"!")
         .map_err(at("release a new process"))
         .map(drop)
@@ -241,7 +244,7 @@ fn inside(host: &Host, blueprint: &Blueprint, inherited: &Inherited<'_>) {
 }
 
 fn become_init(host: &Host, blueprint: &Blueprint) -> Result<Infallible, Failure> {
-    take_identity(host)?;
+    take_identity(host, blueprint.owner)?;
     let working_folder = match blueprint.job {
         Job::Run => {
             open_network()?;
@@ -258,7 +261,7 @@ fn become_init(host: &Host, blueprint: &Blueprint) -> Result<Infallible, Failure
 }
 
 /// Waits until its name spaces are filled in, then takes the only user that they have.
-fn take_identity(host: &Host) -> Result<(), Failure> {
+fn take_identity(host: &Host, owner: (u32, u32)) -> Result<(), Failure> {
     parent_death::follow(slot(SPAWNER)).map_err(at("follow the spawner"))?;
     let mut byte = [0];
     if rustix::io::read(slot(SETUP), &mut byte).map_err(at("wait for the spawner"))? == 0 {
@@ -273,7 +276,11 @@ fn take_identity(host: &Host) -> Result<(), Failure> {
     if !host.rootless {
         set_thread_groups(&[]).map_err(at("leave all groups"))?;
     }
-    privilege::become_user(SANDBOX_UID, SANDBOX_GID).map_err(at("become the sandbox's user"))?;
+    let become_it = match weaken::is_off(Layer::Userns) {
+        true => privilege::become_user_with_capabilities(owner.0, owner.1),
+        false => privilege::become_user(SANDBOX_UID, SANDBOX_GID),
+    };
+    become_it.map_err(at("become the sandbox's user"))?;
     parent_death::follow(slot(SPAWNER)).map_err(at("follow the spawner"))
 }
 
@@ -303,8 +310,13 @@ fn renounce(host: &Host, job: &Job) -> Result<(), Failure> {
     limits::apply().map_err(at("set limits"))?;
     set_no_new_privs(true).map_err(at("set no_new_privs"))?;
     capabilities::drop_all().map_err(at("drop capabilities"))?;
-    landlock::restrict(matches!(job, Job::Unpack { .. })).map_err(at("restrict files"))?;
+    if !weaken::is_off(Layer::Landlock) {
+        landlock::restrict(matches!(job, Job::Unpack { .. })).map_err(at("restrict files"))?;
+    }
     signals::restore();
+    if weaken::is_off(Layer::Seccomp) {
+        return Ok(());
+    }
     seccomp::install(&host.filter).map_err(at("install the system-call filter"))
 }
 

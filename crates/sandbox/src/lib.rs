@@ -29,6 +29,7 @@ mod sandbox;
 mod self_test;
 mod spawner;
 mod spec;
+mod weaken;
 
 pub use code_trees::CodeTree;
 pub use config::SpawnerConfig;

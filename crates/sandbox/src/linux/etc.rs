@@ -22,13 +22,20 @@ const COPIED: [&str; 6] = [
     "mime.types",
     "ssl/openssl.cnf",
 ];
-/// Folders of public files: certificates, and the links by which Debian's programs find their versions.
-const BOUND: [&str; 4] = [
+/// Folders of public files: certificates, what TLS libraries read with them, and the links by which Debian's
+/// programs find their versions.
+const BOUND: [&str; 6] = [
     "ssl/certs",
     "pki/ca-trust/extracted",
     "pki/tls/certs",
+    "crypto-policies",
+    "java",
     "alternatives",
 ];
+/// Debian's JVMs keep their settings here, each version in a folder of its own; without them none starts.
+const JVM: (&str, &str) = ("java-", "-openjdk");
+/// Versions side by side. Each is a mount that every creation copies.
+const JVMS_MAX: usize = 4;
 
 /// Fills `etc` of the root.
 pub(super) fn write(root: &OwnedFd) -> io::Result<()> {
@@ -63,6 +70,9 @@ pub(super) fn write(root: &OwnedFd) -> io::Result<()> {
     for name in BOUND {
         bind(root, name)?;
     }
+    for name in jvms() {
+        bind(root, &name)?;
+    }
     COPIED.iter().try_for_each(|name| copy(root, name))
 }
 
@@ -93,6 +103,23 @@ fn bind(root: &OwnedFd, name: &str) -> io::Result<()> {
     Ok(mounts::attach(tree, root, target)?)
 }
 
+/// `java-17-openjdk` and its likes, the newest ones.
+fn jvms() -> Vec<String> {
+    let entries = fs::read_dir("/etc").into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut found: Vec<(u32, String)> = names
+        .filter_map(|name| Some((jvm_version(&name)?, name)))
+        .collect();
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    found.truncate(JVMS_MAX);
+    found.into_iter().map(|(_, name)| name).collect()
+}
+
+fn jvm_version(name: &str) -> Option<u32> {
+    let version = name.strip_prefix(JVM.0)?.strip_suffix(JVM.1)?;
+    version.parse().ok()
+}
+
 fn make_parents(root: &OwnedFd, name: &str) -> rustix::io::Result<()> {
     for (end, _) in name.match_indices('/') {
         match mkdirat(
@@ -105,4 +132,22 @@ fn make_parents(root: &OwnedFd, name: &str) -> rustix::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_folders_of_jvms_are_bound() {
+        assert_eq!(jvm_version("java-17-openjdk"), Some(17));
+        for other in [
+            "java",
+            "java-openjdk",
+            "java-17-openjdk.bak",
+            "java-../x-openjdk",
+        ] {
+            assert_eq!(jvm_version(other), None, "{other}");
+        }
+    }
 }

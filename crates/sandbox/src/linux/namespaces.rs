@@ -6,14 +6,24 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::process::Pid;
 
+use crate::weaken::{self, Layer};
+
 /// What a sandbox gets of its own at birth. The cgroup name space comes after the process was put into
 /// its group, so that the group is its root.
-pub(crate) const ALL: i32 = libc::CLONE_NEWUSER
+const ALL: i32 = libc::CLONE_NEWUSER
     | libc::CLONE_NEWNS
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNET
     | libc::CLONE_NEWIPC
     | libc::CLONE_NEWUTS;
+
+/// The flags of all of them.
+pub(crate) fn all() -> i32 {
+    match weaken::is_off(Layer::Userns) {
+        true => ALL & !libc::CLONE_NEWUSER,
+        false => ALL,
+    }
+}
 
 /// Of linux/sched.h; beyond the type that libc gives it.
 const CLONE_INTO_CGROUP: u64 = 1 << 33;
@@ -106,6 +116,10 @@ pub(crate) fn map_ids(pid: Pid, uid: IdMap, gid: IdMap, deny_setgroups: bool) ->
 /// the kinds have no file for it.
 pub(crate) fn forbid_more(proc: BorrowedFd<'_>) -> rustix::io::Result<()> {
     use rustix::fs::{Mode, OFlags, openat};
+    // Without one of its own they would be the machine's.
+    if weaken::is_off(Layer::Userns) {
+        return Ok(());
+    }
     const KINDS: [&str; 8] = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"];
     for kind in KINDS {
         let path = format!("sys/user/max_{kind}_namespaces");

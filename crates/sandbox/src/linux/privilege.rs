@@ -52,6 +52,14 @@ pub(crate) fn become_user(uid: u32, gid: u32) -> rustix::io::Result<()> {
     set_thread_res_uid(uid, uid, uid)
 }
 
+/// The same without a user name space, in a weakened test build: the rest of the setup needs capabilities.
+pub(crate) fn become_user_with_capabilities(uid: u32, gid: u32) -> rustix::io::Result<()> {
+    let held = capabilities(None)?;
+    set_keep_capabilities(true)?;
+    become_user(uid, gid)?;
+    set_capabilities(None, held)
+}
+
 /// Becomes an unprivileged user for good: private mount name space with `data_dir` bound where that user
 /// reaches it (its parents may be closed to it), groups, gid, uid, no capability, no_new_privs, not dumpable.
 /// Returns the folder's new path.

@@ -61,6 +61,8 @@ impl Machine {
         rustix::process::umask(Mode::WGRP | Mode::WOTH);
         raise_descriptors().map_err(at("raise the limit of descriptors"))?;
         fs::create_dir_all(&config.work_dir).map_err(at("make the work folder"))?;
+        #[cfg(feature = "weaken")]
+        crate::weaken::check(rootless)?;
         let hierarchy = detect_groups(missing);
         if landlock::version() == 0 {
             missing.push(missing::no_landlock());

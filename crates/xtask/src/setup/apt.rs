@@ -44,6 +44,8 @@ pub(super) const TESTS: &[Package] = &[
     ("tzdata", &["/usr/share/zoneinfo/UTC"]),
     ("curl", &["/usr/bin/curl"]),
     ("git", &["/usr/bin/git"]),
+    // A function may start a JVM; the tests do.
+    ("default-jre-headless", &["/usr/bin/java"]),
 ];
 
 /// What makes and runs the emulated guest.
