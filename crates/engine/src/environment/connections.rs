@@ -1,17 +1,21 @@
 //! The Runtime API connections of one environment: accepted, bounded, and ended with their program.
 
 use super::Environment;
-use crate::runtime_api;
+use crate::runtime_api::{self, CONNECTION, Traffic};
 use rustix::net::{SocketFlags, accept_with};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// Most connections at once; runtimes use one or two. More wait in the kernel: the descriptors are shared by all
-/// environments.
-const CONNECTIONS_MAX: usize = 16;
+/// Most connections at once; runtimes use one or two. One more takes the place of the least useful, or waits in
+/// the kernel: every environment's share of the descriptors has room for so many.
+pub(crate) const CONNECTIONS_MAX: usize = 8;
+/// More than the kernel holds for the listener, so that all are seen which came before a look; a process that
+/// outlived its program and connects without end must not keep the look from ending.
+const PENDING_MAX: usize = 256;
 /// After an error, which is a want of descriptors or memory: asking again at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long what a dead program sent is read on: it is all in socket buffers already.
@@ -20,6 +24,7 @@ const SETTLE_TIMEOUT: Duration = Duration::from_millis(100);
 /// Listens inside the sandbox; each connection has a task of its own.
 pub(super) struct Connections {
     listener: TcpListener,
+    traffic: Arc<Traffic>,
     tasks: JoinSet<()>,
 }
 
@@ -27,18 +32,21 @@ impl Connections {
     pub(super) fn new(listener: TcpListener) -> Self {
         Self {
             listener,
+            traffic: Traffic::new(),
             tasks: JoinSet::new(),
         }
     }
 
     /// Resolves with a new connection, or with none when an old one has ended. Cancel safe.
     pub(super) async fn change(&mut self) -> Option<TcpStream> {
+        let has_room = self.tasks.len() < CONNECTIONS_MAX;
         let accepted = tokio::select! {
-            accepted = self.listener.accept(), if self.tasks.len() < CONNECTIONS_MAX => accepted,
+            accepted = accept(&self.listener, &self.traffic), if has_room || self.traffic.has_spare() => accepted,
             Some(_) = self.tasks.join_next() => return None,
+            () = self.traffic.freed() => return None,
         };
         match accepted {
-            Ok((stream, _)) => Some(stream),
+            Ok(stream) => Some(stream),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a Runtime API connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -47,18 +55,31 @@ impl Connections {
         }
     }
 
-    /// Serves a connection until it ends or `close` is called.
-    pub(super) fn serve(&mut self, environment: &Arc<Environment>, stream: TcpStream) {
-        self.tasks
-            .spawn(runtime_api::serve(Arc::clone(environment), stream));
+    /// Serves a connection until it ends or `close` is called, if there is a place for it.
+    pub(super) async fn serve(&mut self, environment: &Arc<Environment>, stream: TcpStream) {
+        if self.has_place().await {
+            let (environment, link) = (Arc::clone(environment), self.traffic.open());
+            self.tasks
+                .spawn(runtime_api::serve(environment, link, stream));
+        }
+    }
+
+    async fn has_place(&mut self) -> bool {
+        if self.tasks.len() >= CONNECTIONS_MAX && !self.traffic.close_spare() {
+            return false;
+        }
+        while self.tasks.len() >= CONNECTIONS_MAX {
+            // It was told to end and has nothing to wait for.
+            self.tasks.join_next().await;
+        }
+        true
     }
 
     /// Lets the calls that a program made before its end be heard, then closes everything.
     pub(super) async fn settle(&mut self, environment: &Arc<Environment>) {
-        while let Some(stream) = self.pending() {
-            if self.tasks.len() < CONNECTIONS_MAX {
-                self.serve(environment, stream);
-            }
+        for _ in 0..PENDING_MAX {
+            let Some(stream) = self.pending() else { break };
+            self.serve(environment, stream).await;
         }
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         // Connections that a surviving process keeps open end with it.
@@ -69,7 +90,11 @@ impl Connections {
     /// Closes every connection, those too that nobody has accepted yet. No task is left when it returns.
     pub(super) async fn close(&mut self) {
         self.tasks.shutdown().await;
-        while self.pending().is_some() {}
+        for _ in 0..PENDING_MAX {
+            if self.pending().is_none() {
+                break;
+            }
+        }
     }
 
     /// Asks the kernel, not the reactor, so that none that was made before is missed.
@@ -78,4 +103,12 @@ impl Connections {
         let stream = accept_with(&self.listener, flags).ok()?;
         TcpStream::from_std(stream.into()).ok()
     }
+}
+
+/// A flood of connections is taken at its pace; the rest of it waits in the kernel. Cancel safe.
+async fn accept(listener: &TcpListener, traffic: &Traffic) -> io::Result<TcpStream> {
+    traffic.pace.within().await;
+    let (stream, _) = listener.accept().await?;
+    traffic.pace.charge(CONNECTION);
+    Ok(stream)
 }

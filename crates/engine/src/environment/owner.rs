@@ -97,7 +97,7 @@ impl Owner {
     async fn wait(&mut self, until: Instant) -> std::ops::ControlFlow<()> {
         match self.occurrence(until).await {
             Occurrence::Connection(stream) => {
-                self.connections.serve(&self.environment, stream);
+                self.connections.serve(&self.environment, stream).await;
             }
             Occurrence::Event(event) => self.program_event(event).await,
             Occurrence::Output => self.read_output(),

@@ -1,5 +1,8 @@
 //! Reads a runtime's body up to the limit of a response.
+//!
+//! No clock: the function's timeout is the one that ends a body without end. Many small pieces are paced.
 
+use super::pace::Pace;
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -25,7 +28,7 @@ pub(crate) enum Broken {
 }
 
 /// Reads all of it. A body of one piece is not copied.
-pub(crate) async fn read(body: &mut Incoming) -> Result<Whole, Broken> {
+pub(crate) async fn read(body: &mut Incoming, pace: &Pace) -> Result<Whole, Broken> {
     let limit = Limits::RESPONSE_PAYLOAD_BYTES;
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limit {
@@ -33,7 +36,9 @@ pub(crate) async fn read(body: &mut Incoming) -> Result<Whole, Broken> {
     }
     let (mut first, mut rest, mut trailers) = (Bytes::new(), BytesMut::new(), None);
     while let Some(frame) = body.frame().await {
-        match frame.map_err(|_| Broken::Truncated)?.into_data() {
+        let frame = frame.map_err(|_| Broken::Truncated)?;
+        pace.piece(frame.data_ref().map_or(0, Bytes::len)).await;
+        match frame.into_data() {
             Ok(data) if first.is_empty() => first = data,
             Ok(data) => {
                 if rest.is_empty() {
@@ -57,11 +62,16 @@ pub(crate) async fn read(body: &mut Incoming) -> Result<Whole, Broken> {
     Ok(Whole { bytes, trailers })
 }
 
-/// Reads the rest of a body and forgets it.
-pub(crate) async fn discard(body: &mut Incoming) {
+/// Reads the rest of a body and forgets it, unless it is announced to be larger than what is ever read: that
+/// client hears why at once.
+pub(crate) async fn discard(body: &mut Incoming, pace: &Pace) {
     let mut left = DISCARDED_BYTES_MAX;
+    if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > left {
+        return;
+    }
     while let Some(Ok(frame)) = body.frame().await {
         let length = frame.data_ref().map_or(0, Bytes::len);
+        pace.waste(length).await;
         left = left.saturating_sub(length);
         if left == 0 {
             return;

@@ -2,6 +2,7 @@
 
 use super::body::{self, Broken};
 use super::error_type::error_type;
+use super::pace::Pace;
 use super::reply::{self, Response};
 use super::state::State;
 use crate::environment::Environment;
@@ -21,12 +22,13 @@ pub(super) async fn error(
     id: &str,
     headers: &HeaderMap,
     body: &mut Incoming,
+    pace: &Pace,
 ) -> Response {
     let id = match environment.slot.respond(id, State::InvocationErrorResponse) {
         Ok(id) => id,
         Err(refusal) => return reply::refused(refusal),
     };
-    let (failure, response) = match body::read(body).await {
+    let (failure, response) = match body::read(body, pace).await {
         Ok(whole) => (
             reported(headers, whole.bytes),
             reply::accepted as fn() -> Response,

@@ -2,6 +2,7 @@
 
 use super::body::{self, Broken};
 use super::error::reported;
+use super::pace::Pace;
 use super::reply::{self, Response};
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -12,12 +13,13 @@ pub(super) async fn init_error(
     environment: &Environment,
     headers: &HeaderMap,
     body: &mut Incoming,
+    pace: &Pace,
 ) -> Response {
     // Before the body is read: an environment holds one body at a time.
     if let Err(refusal) = environment.slot.begin_init_error() {
         return reply::refused(refusal);
     }
-    let (failure, response) = match body::read(body).await {
+    let (failure, response) = match body::read(body, pace).await {
         Ok(whole) => (
             reported(headers, whole.bytes),
             reply::accepted as fn() -> Response,

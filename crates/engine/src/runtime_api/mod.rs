@@ -1,7 +1,8 @@
 //! AWS's Runtime API for custom runtimes, version 2018-06-01, on a sandbox's own socket.
 //!
 //! Owns: HTTP between a runtime and its environment: paths, headers, bodies, error objects. Whoever speaks
-//! on a socket is that socket's sandbox; no header says who is calling.
+//! on a socket is that socket's sandbox; no header says who is calling. Calls that move no invocation are
+//! paced, and a connection of no use makes room for another (`traffic`).
 //! Refuses: what a call does to an invocation (`environment`). Extensions have no endpoint yet: 404.
 
 mod body;
@@ -9,19 +10,25 @@ mod error;
 mod error_type;
 mod init_error;
 mod next;
+mod pace;
 mod reply;
 mod response;
 mod state;
+mod traffic;
 
+pub(crate) use pace::CONNECTION;
 pub(crate) use state::{InvalidTransition, State};
+pub(crate) use traffic::{Link, Traffic};
 
 use crate::environment::Environment;
 use http::request::Parts;
 use hyper::body::Incoming;
+use hyper::header::EXPECT;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use pace::CALL;
 use reply::Response;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -35,12 +42,12 @@ const HEADERS_MAX: usize = 64;
 const BASE: &str = "/2018-06-01";
 
 /// Serves one connection to its end. A slow or hostile runtime costs its own environment alone.
-pub(crate) async fn serve(environment: Arc<Environment>, stream: TcpStream) {
+pub(crate) async fn serve(environment: Arc<Environment>, link: Arc<Link>, stream: TcpStream) {
     // A response leaves at once; without this the kernel may wait for more.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| {
-        let environment = Arc::clone(&environment);
-        async move { Ok::<_, Infallible>(answer(&environment, request).await) }
+        let (environment, link) = (Arc::clone(&environment), Arc::clone(&link));
+        async move { Ok::<_, Infallible>(answer(&environment, &link, request).await) }
     });
     let connection = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
@@ -48,21 +55,40 @@ pub(crate) async fn serve(environment: Arc<Environment>, stream: TcpStream) {
         // As AWS writes them: shell bootstraps look for the exact words.
         .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a Runtime API connection broke");
+    tokio::select! {
+        ended = connection => if let Err(error) = ended {
+            tracing::debug!(%error, "a Runtime API connection broke");
+        },
+        () = link.closed() => {}
     }
 }
 
 /// Answers one call. What a handler leaves of the body is read and forgotten, as AWS does: most clients
 /// send all of it before they listen, and keep the connection.
-async fn answer(environment: &Environment, request: Request<Incoming>) -> Response {
+async fn answer(environment: &Environment, link: &Link, request: Request<Incoming>) -> Response {
     let (head, mut body) = request.into_parts();
-    let response = route(environment, &head, &mut body).await;
-    body::discard(&mut body).await;
+    link.begin();
+    let response = route(environment, link, &head, &mut body).await;
+    let accepted = response.status().is_success();
+    link.finish(accepted);
+    if !accepted {
+        link.traffic.pace.spend(CALL).await;
+        if head.headers.contains_key(EXPECT) {
+            // The client asked first: it keeps its body.
+            return response;
+        }
+    }
+    body::discard(&mut body, &link.traffic.pace).await;
     response
 }
 
-async fn route(environment: &Environment, head: &Parts, body: &mut Incoming) -> Response {
+async fn route(
+    environment: &Environment,
+    link: &Link,
+    head: &Parts,
+    body: &mut Incoming,
+) -> Response {
+    let pace = &link.traffic.pace;
     let post = head.method == Method::POST;
     if !post && head.method != Method::GET {
         return reply::method_not_allowed();
@@ -71,18 +97,21 @@ async fn route(environment: &Environment, head: &Parts, body: &mut Incoming) -> 
         return reply::not_found();
     };
     match path {
-        "/runtime/invocation/next" if !post => next::next(environment).await,
-        "/ping" if !post => reply::pong(),
+        "/runtime/invocation/next" if !post => next::next(environment, link).await,
+        "/ping" if !post => {
+            pace.spend(CALL).await;
+            reply::pong()
+        }
         "/runtime/init/error" if post => {
-            init_error::init_error(environment, &head.headers, body).await
+            init_error::init_error(environment, &head.headers, body, pace).await
         }
         "/runtime/invocation/next" | "/ping" | "/runtime/init/error" => reply::method_not_allowed(),
         _ => match invocation(path) {
             Some((_, _)) if !post => reply::method_not_allowed(),
             Some((id, "response")) => {
-                response::response(environment, id, &head.headers, body).await
+                response::response(environment, id, &head.headers, body, pace).await
             }
-            Some((id, "error")) => error::error(environment, id, &head.headers, body).await,
+            Some((id, "error")) => error::error(environment, id, &head.headers, body, pace).await,
             _ => reply::not_found(),
         },
     }

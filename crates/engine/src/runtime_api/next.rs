@@ -1,6 +1,8 @@
 //! `GET /runtime/invocation/next`: waits for an event. Never times out.
 
+use super::pace::CALL;
 use super::reply::{self, Response};
+use super::traffic::Link;
 use crate::environment::{Environment, Event};
 use crate::invocation::now;
 use bytes::Bytes;
@@ -14,7 +16,10 @@ const CLIENT_CONTEXT: HeaderName = HeaderName::from_static("lambda-runtime-clien
 const FUNCTION_ARN: HeaderName = HeaderName::from_static("lambda-runtime-invoked-function-arn");
 const DEADLINE_MS: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
 
-pub(super) async fn next(environment: &Environment) -> Response {
+/// An event of this many bytes is worth a thought about who still holds it.
+const LARGE_BYTES: usize = 1 << 20;
+
+pub(super) async fn next(environment: &Environment, link: &Link) -> Response {
     match environment.slot.ask() {
         Err(refusal) => return reply::refused(refusal),
         Ok(Some(init)) => environment.initialised(init),
@@ -22,6 +27,14 @@ pub(super) async fn next(environment: &Environment) -> Response {
     }
     let event = environment.slot.event().await;
     environment.handed_over(&event);
+    let pace = &link.traffic.pace;
+    if event.again {
+        pace.spend(CALL).await;
+        pace.waste(event.payload.len()).await;
+    }
+    if event.payload.len() >= LARGE_BYTES {
+        link.load();
+    }
     deliver(event)
 }
 

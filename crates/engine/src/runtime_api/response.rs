@@ -5,6 +5,7 @@
 
 use super::body::{self, Broken, Whole};
 use super::error_type::{ERROR_TYPE, error_type};
+use super::pace::Pace;
 use super::reply::{self, Response};
 use super::state::State;
 use crate::environment::Environment;
@@ -24,6 +25,7 @@ pub(super) async fn response(
     id: &str,
     headers: &HeaderMap,
     body: &mut Incoming,
+    pace: &Pace,
 ) -> Response {
     let id = match environment.slot.respond(id, State::InvocationResponse) {
         Ok(id) => id,
@@ -31,7 +33,7 @@ pub(super) async fn response(
     };
     let known_mode = headers.get(MODE).is_none_or(|mode| mode == "streaming");
     let (result, response) = if known_mode {
-        match body::read(body).await {
+        match body::read(body, pace).await {
             Ok(whole) => (outcome(whole), reply::accepted as fn() -> Response),
             Err(Broken::TooLarge) => (Err(Failure::ResponseTooLarge), reply::too_large as _),
             Err(Broken::Truncated) => (Err(Failure::Truncated), reply::truncated as _),
