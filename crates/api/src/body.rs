@@ -1,5 +1,9 @@
 //! Reading a request's body: within its limit, in time, and within the memory that all bodies share.
 //!
+//! Most clients sign a hash of the body, so much is read of callers that may be anybody. What is counted is what
+//! came, not what was announced; and no body may be larger than what it leaves free, so that however many
+//! large ones there are, small ones find room.
+//!
 //! A client writes its whole body before it reads the answer, so what is over the limit is read and
 //! dropped for a while: else the client would see a broken connection instead of the reason.
 
@@ -11,6 +15,9 @@ use hyper::body::Incoming;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::{Instant, timeout_at};
+
+/// Room that is made for a body by its announcement alone; more follows as it comes.
+const AT_ONCE_BYTES: usize = 1 << 20;
 
 /// Why there is no body.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,11 +73,12 @@ impl Share {
         }
         let before = self.budget.used.fetch_add(more, Ordering::Relaxed);
         self.bytes += more;
+        let free = self.budget.bytes_max.checked_sub(before + more);
         // What does not fit is given back with the share.
-        if before + more > self.budget.bytes_max {
-            Err(Error::Busy)
-        } else {
+        if free.is_some_and(|free| self.bytes <= free) {
             Ok(())
+        } else {
+            Err(Error::Busy)
         }
     }
 }
@@ -97,15 +105,15 @@ pub(crate) async fn read(
     if declared > limit {
         return Err(pieces.drop_excess(declared, limit, limits).await);
     }
-    share.grow_to(declared)?;
     let Some(first) = pieces.next().await? else {
         return Ok((Bytes::new(), share));
     };
+    share.grow_to(first.len())?;
     if first.len() == declared {
         // The whole body in one piece, as nearly all are: passed on without a copy.
         return Ok((first, share));
     }
-    let mut whole = BytesMut::with_capacity(declared.max(first.len()));
+    let mut whole = BytesMut::with_capacity(declared.min(AT_ONCE_BYTES).max(first.len()));
     let mut piece = Some(first);
     while let Some(bytes) = piece {
         let length = whole.len() + bytes.len();
@@ -171,14 +179,20 @@ mod tests {
     fn a_budget_is_shared_and_given_back() {
         let budget = Budget::new(100);
         let mut one = budget.share();
-        one.grow_to(60).unwrap();
+        one.grow_to(40).unwrap();
         one.grow_to(10).unwrap();
         let mut other = budget.share();
-        assert_eq!(other.grow_to(41), Err(Error::Busy));
+        assert_eq!(other.grow_to(31), Err(Error::Busy), "it would leave 29");
         drop(other);
         let mut third = budget.share();
-        assert_eq!(third.grow_to(40), Ok(()));
-        drop((one, third));
+        assert_eq!(third.grow_to(30), Ok(()));
+        let mut small = budget.share();
+        assert_eq!(
+            small.grow_to(15),
+            Ok(()),
+            "there is always room for small ones"
+        );
+        drop((one, third, small));
         assert_eq!(budget.used.load(Ordering::Relaxed), 0);
     }
 }

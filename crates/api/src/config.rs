@@ -17,7 +17,8 @@ pub struct Config {
 /// Limits on what a client may occupy. Each protects signed calls from everybody else.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Open connections; one costs a descriptor and some 20 KiB. Further ones are closed at once.
+    /// Open connections; one costs a descriptor and some 20 KiB. One more takes the place of a client that has
+    /// signed nothing, or is closed at once if there is none.
     pub connections_max: usize,
     /// Bytes of a request's head: AWS's SDKs stay below 8 KiB.
     pub head_bytes_max: usize,
@@ -31,7 +32,8 @@ pub struct Limits {
     pub body_gap_timeout: Duration,
     /// Time for a whole body: 70 MB at some 2 Mbit/s.
     pub body_timeout: Duration,
-    /// Bytes of request bodies in memory at once, over all connections.
+    /// Bytes of request bodies in memory at once, over all connections. No body may be larger than what it
+    /// leaves free: small ones always find room.
     pub bodies_bytes_max: usize,
     /// Bytes of a body beyond its limit that are read and dropped, so that the client, which reads
     /// only after it has written, learns why it was refused.

@@ -4,11 +4,13 @@
 //! accepted -> (first bytes, head_timeout) -> serving <-> idle -> closed
 //!                                               \-> draining at shutdown -> closed
 //! ```
+//! A client without a right signature has to go when it dawdles or places are short (`strangers`).
 //! HTTP/1.1 closes by itself when a head or the pause before one takes too long. An HTTP/2 connection
 //! without requests is closed by the idle watch, a dead one by pings.
 
 use crate::config::Limits;
 use crate::response::Body;
+use crate::strangers::Standing;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -20,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// How often the first byte is looked at again while a client sends one byte at a time.
@@ -35,9 +37,8 @@ pub(crate) fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .header_read_timeout(limits.head_timeout)
         .max_headers(limits.head_lines_max)
         .max_buf_size(limits.head_bytes_max)
-        // As AWS writes most of them.
-        .title_case_headers(true)
-        .pipeline_flush(true);
+        // As AWS writes most of them. No `pipeline_flush`: with it, a head that is no HTTP gets no answer.
+        .title_case_headers(true);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -55,9 +56,17 @@ struct Activity {
     seen: AtomicU64,
 }
 
-/// Serves a connection until it closes, idles too long, or `drain` asks it to finish.
+impl Activity {
+    /// No head has come.
+    fn is_untouched(&self) -> bool {
+        self.open.load(Ordering::Relaxed) == 0 && self.seen.load(Ordering::Relaxed) == 0
+    }
+}
+
+/// Serves a connection until it closes, idles too long, wears out its welcome, or `drain` asks it to finish.
 pub(crate) async fn serve<F, R>(
     stream: TcpStream,
+    standing: &Standing,
     builder: &auto::Builder<TokioExecutor>,
     limits: &Limits,
     drain: &CancellationToken,
@@ -72,6 +81,7 @@ pub(crate) async fn serve<F, R>(
             Ok(Ok(http2)) => http2,
             _ => return,
         },
+        () = standing.sent_away() => return,
         () = drain.cancelled() => return,
     };
     let builder = if http2 {
@@ -91,8 +101,10 @@ pub(crate) async fn serve<F, R>(
         }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut unwelcome = pin!(unwelcome(standing, &activity, limits));
     let ended = tokio::select! {
         result = connection.as_mut() => Some(result),
+        () = unwelcome.as_mut() => return,
         () = drain.cancelled() => None,
         () = idle(&activity, limits.head_timeout), if http2 => None,
     };
@@ -100,11 +112,32 @@ pub(crate) async fn serve<F, R>(
         Some(result) => result,
         None => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                result = connection => result,
+                () = unwelcome => return,
+            }
         }
     };
     if let Err(error) = result {
         tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// Resolves when a client that is still unknown has to go. One that became known may stay.
+async fn unwelcome(standing: &Standing, activity: &Activity, limits: &Limits) {
+    let dawdled = async {
+        sleep_until(standing.since + limits.head_timeout).await;
+        if activity.is_untouched() {
+            return;
+        }
+        sleep_until(standing.since + limits.head_timeout + limits.body_timeout).await;
+        if standing.is_known() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = standing.sent_away() => {}
+        () = dawdled => {}
     }
 }
 

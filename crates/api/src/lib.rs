@@ -25,6 +25,7 @@ mod pipeline;
 mod port;
 mod response;
 mod server;
+mod strangers;
 mod way;
 
 pub use config::{Config, Limits};

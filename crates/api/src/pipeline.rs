@@ -14,6 +14,7 @@ use crate::memory::Memory;
 use crate::offload;
 use crate::response::{self, Body};
 use crate::server::Shared;
+use crate::strangers::Standing;
 use crate::way::{Way, path_and_query};
 use bytes::Bytes;
 use http::request::Parts;
@@ -21,22 +22,28 @@ use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use lambkin_model::RequestId;
 use lambkin_wire::coverage::{IMPLEMENTED, refused};
-use lambkin_wire::sigv4::{self, Signed};
+use lambkin_wire::sigv4::{self, Payload, Signed};
 use lambkin_wire::{OperationId, Route};
 use serde_json::Value;
 use std::sync::Arc;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
+/// What is known of whoever has a connection.
+pub(crate) struct Client {
+    pub(crate) standing: Standing,
+    pub(crate) memory: Memory,
+}
+
 /// Answers one request; errors are answers too, and every answer names the request.
 pub(crate) async fn answer(
     shared: Arc<Shared>,
-    memory: Arc<Memory>,
+    client: Arc<Client>,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let id = RequestId::random();
     let (head, body) = request.into_parts();
-    let served = serve(&shared, &memory, &head, body, id).await;
+    let served = serve(&shared, &client, &head, body, id).await;
     let mut response = served.unwrap_or_else(|error| error.into_response(&head.headers, id));
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);
@@ -46,7 +53,7 @@ pub(crate) async fn answer(
 
 async fn serve(
     shared: &Shared,
-    memory: &Memory,
+    client: &Client,
     head: &Parts,
     body: Incoming,
     id: RequestId,
@@ -57,12 +64,17 @@ async fn serve(
     }
     let parts = sigv4::Parts::new(&head.method, &head.uri, &head.headers, authority);
     let signed = shared.keys.claimed(&parts)?;
+    if signed.payload != Payload::Unknown {
+        client.standing.vouch();
+    }
+    let memory = &client.memory;
     let way = Way::find(head, memory);
     let (limit, operation) = way.limit();
     let (body, _share) = body::read(body, limit, &shared.limits, &shared.bodies)
         .await
         .map_err(|error| Error::Body { operation, error })?;
     verify(shared, &signed, &parts, &body).await?;
+    client.standing.vouch();
     match way {
         Way::Known(target) => match lambda::InvokeOptions::known(&head.headers) {
             Some(options) => lambda::invoke(shared.engine()?, target, options?, body, id).await,

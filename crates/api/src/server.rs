@@ -11,6 +11,8 @@ use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::listener::{BindError, Listener};
 use crate::memory::Memory;
+use crate::pipeline::Client;
+use crate::strangers::{Standing, Strangers};
 use crate::{connection, head, pipeline};
 use lambkin_engine::Engine;
 use lambkin_model::PriceTable;
@@ -18,13 +20,19 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Pause after a failed accept (no descriptors left): the condition passes only when others close.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a client that was told to go may take: it has nothing to wait for.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Between two lines of the log about what any client can cause.
+const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
 
 /// What all requests share.
 pub(crate) struct Shared {
@@ -139,25 +147,55 @@ impl Server {
 
     async fn accept(&self, connections: &TaskTracker) {
         let slots = Arc::new(Semaphore::new(self.shared.limits.connections_max));
+        let strangers = Arc::new(Strangers::default());
         let builder = Arc::new(connection::builder(&self.shared.limits));
+        let mut complaints = Complaints::default();
         loop {
-            let stream = match self.listener.accept().await {
-                Ok((stream, _)) => stream,
+            let (stream, address) = match self.listener.accept().await {
+                Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
+                    complaints.say(|| tracing::warn!(%error, "cannot accept a connection"));
+                    strangers.send_one_away();
                     sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
-            let Ok(slot) = slots.clone().try_acquire_owned() else {
-                tracing::warn!("connection refused: connections_max reached");
+            let Some(slot) = place(&slots, &strangers).await else {
+                complaints.say(|| tracing::warn!("connection refused: connections_max reached"));
                 continue;
             };
             let (shared, builder) = (Arc::clone(&self.shared), Arc::clone(&builder));
+            let standing = strangers.arrive(address.ip());
             connections.spawn(async move {
                 let _slot = slot;
-                serve(stream, &builder, shared).await;
+                serve(stream, &builder, shared, standing).await;
             });
+        }
+    }
+}
+
+/// A place, if need be that of a client that has signed nothing.
+async fn place(slots: &Arc<Semaphore>, strangers: &Strangers) -> Option<OwnedSemaphorePermit> {
+    if let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
+        return Some(slot);
+    }
+    if !strangers.send_one_away() {
+        return None;
+    }
+    let slot = timeout(LEAVE_TIMEOUT, Arc::clone(slots).acquire_owned()).await;
+    slot.ok()?.ok()
+}
+
+/// What clients can cause is told now and then, not each time.
+#[derive(Default)]
+struct Complaints(Option<Instant>);
+
+impl Complaints {
+    fn say(&mut self, tell: impl FnOnce()) {
+        let now = Instant::now();
+        if self.0.is_none_or(|last| now - last >= COMPLAINT_PAUSE) {
+            self.0 = Some(now);
+            tell();
         }
     }
 }
@@ -166,11 +204,17 @@ async fn serve(
     stream: TcpStream,
     builder: &hyper_util::server::conn::auto::Builder<hyper_util::rt::TokioExecutor>,
     shared: Arc<Shared>,
+    standing: Standing,
 ) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let memory = Arc::new(Memory::default());
-    let answer = |request| pipeline::answer(Arc::clone(&shared), Arc::clone(&memory), request);
-    connection::serve(stream, builder, &shared.limits, &shared.drain, answer).await;
+    let client = Arc::new(Client {
+        standing,
+        memory: Memory::default(),
+    });
+    let standing = &client.standing;
+    let answer = |request| pipeline::answer(Arc::clone(&shared), Arc::clone(&client), request);
+    let (limits, drain) = (&shared.limits, &shared.drain);
+    connection::serve(stream, standing, builder, limits, drain, answer).await;
 }

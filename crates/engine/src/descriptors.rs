@@ -1,36 +1,60 @@
-//! How many environments the process's file descriptors suffice for.
+//! What the process's file descriptors suffice for.
 //!
-//! Owns: raising the soft limit, which shells set low, to the hard one; the share that environments get of it.
-//! Asked only before an environment is made: one more than fit is refused before its sandbox is made in vain.
+//! Owns: raising the soft limit, which shells set low, to the hard one; the shares that environments and clients
+//! get of it. Asked only before an environment is made: one more than fit is refused before its sandbox is made
+//! in vain.
 
+use crate::environment::CONNECTIONS_MAX;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Of one environment: listener, log pipe, control socket, four files of its control group, and a few Runtime
-/// API connections.
-const PER_ENVIRONMENT: u64 = 12;
+/// Of one environment, besides its Runtime API connections: listener, log pipe, control socket, and four files of
+/// its control group.
+const OWN: u64 = 7;
+/// Of one environment.
+const PER_ENVIRONMENT: u64 = OWN + CONNECTIONS_MAX as u64;
 /// What remains for clients and files: one part of so many.
 const REST: u64 = 4;
+/// Of that, what files take at most: the database, journals, logs, packages on their way.
+const FILES: u64 = 256;
 
 /// Raises the limit of open files and tells how many environments it has room for.
 pub(crate) fn environments_max() -> usize {
+    environments(raise())
+}
+
+/// Raises the limit of open files and tells how many clients it has room for beside all environments.
+pub fn clients_max() -> usize {
+    clients(raise())
+}
+
+/// `None` is no limit.
+fn raise() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
         maximum: limit.maximum,
     };
-    let soft = match setrlimit(Resource::Nofile, raised) {
+    match setrlimit(Resource::Nofile, raised) {
         Ok(()) => limit.maximum,
         Err(error) => {
             tracing::warn!(%error, "cannot raise the limit of open files");
             limit.current
         }
-    };
-    environments(soft)
+    }
 }
 
-/// `None` is no limit.
 fn environments(descriptors: Option<u64>) -> usize {
-    let share = descriptors.map(|all| (all - all / REST) / PER_ENVIRONMENT);
+    count(descriptors.map(|all| (all - all / REST) / PER_ENVIRONMENT))
+}
+
+fn clients(descriptors: Option<u64>) -> usize {
+    count(descriptors.map(|all| {
+        let rest = all / REST;
+        rest - FILES.min(rest / 2)
+    }))
+}
+
+fn count(share: Option<u64>) -> usize {
     share.map_or(usize::MAX, |share| {
         usize::try_from(share).unwrap_or(usize::MAX)
     })
@@ -41,10 +65,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fourth_is_left_for_clients() {
-        assert_eq!(environments(Some(1_024)), 64);
-        assert_eq!(environments(Some(20_000)), 1_250);
+    fn a_fourth_is_left_for_clients_and_files() {
+        assert_eq!(environments(Some(1_024)), 51);
+        assert_eq!(environments(Some(20_000)), 1_000);
         assert_eq!(environments(None), usize::MAX);
+        assert_eq!(clients(Some(1_024)), 128);
+        assert_eq!(clients(Some(20_000)), 4_744);
+        assert_eq!(clients(None), usize::MAX);
     }
 
     #[test]

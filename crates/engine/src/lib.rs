@@ -6,7 +6,7 @@
 
 mod admission;
 mod code;
-mod descriptors;
+pub mod descriptors;
 mod environment;
 mod failure;
 pub mod functions;

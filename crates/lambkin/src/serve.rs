@@ -232,13 +232,26 @@ fn announce(settings: &Settings, address: std::net::SocketAddr, pair: &credentia
     );
 }
 
+/// As many as are set, if the descriptors that environments leave suffice for them.
+fn connections_max(settings: &Settings) -> usize {
+    let most = lambkin_engine::descriptors::clients_max();
+    if most < settings.connections_max {
+        tracing::info!(
+            "the limit of open files leaves room for {most} of connections_max = {}; raise it (`ulimit -Hn`, or \
+             LimitNOFILE= of the service) for more",
+            settings.connections_max
+        );
+    }
+    settings.connections_max.min(most)
+}
+
 fn api_config(settings: &Settings) -> lambkin_api::Config {
     let seconds = Duration::from_secs;
     lambkin_api::Config {
         allow_hosts: settings.allow_host.0.clone(),
         prices: settings.prices.clone(),
         limits: lambkin_api::Limits {
-            connections_max: settings.connections_max,
+            connections_max: connections_max(settings),
             head_bytes_max: settings.head_bytes_max,
             head_lines_max: settings.head_lines_max,
             head_timeout: seconds(settings.head_timeout_s),

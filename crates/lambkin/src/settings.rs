@@ -93,7 +93,7 @@ settings! {
     log_function_mib, "LAMBKIN_LOG_FUNCTION_MIB", "MIB": u64 = 64, "64";
     /// Log kept for all functions, in MiB; the oldest goes first
     log_total_mib, "LAMBKIN_LOG_TOTAL_MIB", "MIB": u64 = 1_024, "1024";
-    /// Open connections; further ones are closed at once
+    /// Open connections, at most what the limit of open files leaves; one more takes the place of a client that signed nothing
     connections_max, "LAMBKIN_CONNECTIONS_MAX", "COUNT": usize = 12_000, "12000";
     /// Bytes of a request's head
     head_bytes_max, "LAMBKIN_HEAD_BYTES_MAX", "BYTES": usize = 65_536, "65536";
@@ -107,7 +107,7 @@ settings! {
     body_gap_timeout_s, "LAMBKIN_BODY_GAP_TIMEOUT_S", "SECONDS": u64 = 20, "20";
     /// Seconds for a whole request body
     body_timeout_s, "LAMBKIN_BODY_TIMEOUT_S", "SECONDS": u64 = 300, "300";
-    /// Request bodies in memory at once, in MiB
+    /// Request bodies in memory at once, in MiB; none may be larger than what it leaves free
     bodies_mib_max, "LAMBKIN_BODIES_MIB_MAX", "MIB": usize = 512, "512";
     /// Clients that follow logs at once
     log_followers_max, "LAMBKIN_LOG_FOLLOWERS_MAX", "COUNT": usize = 64, "64";

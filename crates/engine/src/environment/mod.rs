@@ -29,6 +29,7 @@ mod owner;
 mod slot;
 mod variables;
 
+pub(crate) use connections::CONNECTIONS_MAX;
 pub(crate) use creation::boot;
 pub(crate) use slot::{Event, Init, Refusal, Slot};
 
