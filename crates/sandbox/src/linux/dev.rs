@@ -19,6 +19,8 @@ const LINKS: [(&str, &str); 5] = [
 ];
 /// Inodes of /dev/shm: far more segments and semaphores than a program makes, far less memory than its limit.
 const SHM_INODES_MAX: u64 = 16_384;
+/// The machine has 3,072 for all its sandboxes; a program that starts others in terminals has one for each.
+const TERMINALS_MAX: &str = "64";
 
 /// Lays out /dev in a template: mount points and links.
 pub(crate) fn lay_out(root: impl AsFd) -> rustix::io::Result<()> {
@@ -60,7 +62,11 @@ pub(crate) fn mount_private(root: impl AsFd, shm_bytes: u64) -> Result<(), Failu
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let terminals = mounts::new(
         "devpts",
-        &[("ptmxmode", "0666"), ("mode", "0620")],
+        &[
+            ("ptmxmode", "0666"),
+            ("mode", "0620"),
+            ("max", TERMINALS_MAX),
+        ],
         attributes,
     )
     .map_err(at("make /dev/pts"))?;

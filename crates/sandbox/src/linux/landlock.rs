@@ -2,8 +2,8 @@
 //! Where the kernel has it, also signals and abstract sockets stay inside.
 
 use landlock::{
-    ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
-    RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
+    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
 use std::io;
 
@@ -30,7 +30,7 @@ pub(crate) fn restrict(unpacks: bool) -> io::Result<()> {
     let rules = || -> Result<(), RulesetError> {
         let mut ruleset = allow(empty()?, "/", AccessFs::from_read(NEWEST))?;
         for path in WRITABLE {
-            ruleset = allow(ruleset, path, AccessFs::from_all(NEWEST))?;
+            ruleset = allow(ruleset, path, AccessFs::from_all(NEWEST) & !devices())?;
         }
         for path in WRITABLE_FILES {
             ruleset = allow(ruleset, path, AccessFs::from_file(NEWEST))?;
@@ -41,6 +41,11 @@ pub(crate) fn restrict(unpacks: bool) -> io::Result<()> {
         ruleset.restrict_self().map(drop)
     };
     rules().map_err(io::Error::other)
+}
+
+/// To make one needs a capability, but for the device 0:0, which file systems that are stacked read as a hole.
+fn devices() -> BitFlags<AccessFs> {
+    AccessFs::MakeChar | AccessFs::MakeBlock
 }
 
 /// Version of the interface of this kernel; 0 where Landlock is not there or not switched on.

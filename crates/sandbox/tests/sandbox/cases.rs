@@ -8,6 +8,7 @@ mod packages;
 mod programs;
 mod rights;
 mod roots;
+mod suite;
 mod view;
 
 use crate::mode::Mode;
@@ -39,7 +40,12 @@ pub(crate) const ALL: &[Case] = &[
         "nothing_is_held_that_gives_power",
         view::nothing_is_held_that_gives_power,
     ),
-    ("no_attack_succeeds", attacks::none_succeeds),
+    ("attacks_on_files_are_stopped", suite::files),
+    ("attacks_on_processes_are_stopped", suite::processes),
+    ("attacks_on_the_kernel_are_stopped", suite::the_kernel),
+    ("attacks_by_resources_are_stopped", suite::resources),
+    ("attacks_on_neighbours_are_stopped", suite::neighbours),
+    ("attacks_by_the_network_are_stopped", suite::the_network),
     (
         "bombs_hurt_only_themselves",
         attacks::bombs_hurt_only_themselves,

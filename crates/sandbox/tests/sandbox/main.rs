@@ -6,6 +6,7 @@
 //! `sandbox [--mode root|user|delegated] [FILTER]`: without a mode, every one that whoever starts it can give.
 
 mod attack;
+mod canaries;
 mod cases;
 mod mode;
 mod outside;
@@ -21,7 +22,9 @@ fn main() -> ExitCode {
     match words.as_slice() {
         ["__spawner", ..] => lambkin_sandbox::run_spawner(),
         ["__case", mode, name] => run_case(mode, name),
-        ["__attack", ..] => attack::all(&arguments[1..]),
+        ["__attack", arguments @ ..] => attack::run(arguments),
+        ["__canary"] => canaries::process(),
+        ["__neighbour", secret, name, key] => canaries::neighbour(secret, name, key),
         _ => run_all(&words),
     }
 }

@@ -1,11 +1,8 @@
 //! Code that wants out, code that wants everything, and what is left of them.
 
-use std::net::{Ipv4Addr, TcpListener};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener};
 use std::time::Duration;
 
-use lambkin_sandbox::{Bind, Event, Exit, Root, Spec};
+use lambkin_sandbox::{Event, Exit};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -14,34 +11,6 @@ use crate::place::{self, Place};
 
 /// Images of /tmp that the spawner keeps ready.
 const READY_MAX: usize = 4;
-/// This program, inside.
-const PROBE: &str = "/opt/probe";
-
-fn with_probe(place: &Place) -> Spec {
-    let probe = Bind {
-        source: std::env::current_exe().expect("this program"),
-        target: PROBE.into(),
-        copied: false,
-    };
-    Spec {
-        root: Root { binds: vec![probe] },
-        ..place.spec()
-    }
-}
-
-pub(super) fn none_succeeds() {
-    place::with(|place| async move {
-        let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a port");
-        let port = listener.local_addr().expect("its number").port();
-        let name = format!("lambkin-{}", std::process::id());
-        let address = SocketAddr::from_abstract_name(&name).expect("a name");
-        let _abstract = UnixListener::bind_addr(&address).expect("a socket");
-        let mut inside = place.sandbox_of(with_probe(&place)).await;
-        let succeeded = inside.sh(&format!("{PROBE} __attack {port} {name}")).await;
-        assert_eq!(succeeded, "");
-        assert_eq!(inside.sh("echo alive").await, "alive");
-    });
-}
 
 /// What costs other environments nothing: the sandbox is there afterwards, or gone, in time and whole.
 pub(super) fn bombs_hurt_only_themselves() {
