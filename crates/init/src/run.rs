@@ -36,7 +36,11 @@ pub fn run() -> io::Result<()> {
         }
         if command {
             match control::receive() {
-                Some(Command::Start { argv, env, cwd }) => start(&mut program, &argv, env, &cwd)?,
+                Some(Command::Start { argv, env, cwd }) => {
+                    with_child_signals_open(|| start(&mut program, &argv, env, &cwd))??;
+                    // Whose signal came while it was open is known by nothing else.
+                    reap_ended(&mut program)?;
+                }
                 Some(Command::Kill) => {
                     end_all(&mut program, None)?;
                     control::report(Report::Killed)?;
@@ -47,16 +51,24 @@ pub fn run() -> io::Result<()> {
     }
 }
 
-/// The ends of children as something to poll. Programs get a clean signal mask from `Command`.
+/// The ends of children as something to poll.
 fn child_signals() -> io::Result<nix::sys::signalfd::SignalFd> {
     use nix::sys::signalfd::{SfdFlags, SignalFd};
-    let mut mask = SigSet::empty();
-    mask.add(Signal::SIGCHLD);
-    mask.thread_block()?;
+    let ends = SigSet::from(Signal::SIGCHLD);
+    ends.thread_block()?;
     Ok(SignalFd::with_flags(
-        &mask,
+        &ends,
         SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK,
     )?)
+}
+
+/// A program inherits the signal mask of its maker, and one that never hears of its children waits for them forever.
+fn with_child_signals_open<T>(act: impl FnOnce() -> T) -> nix::Result<T> {
+    let ends = SigSet::from(Signal::SIGCHLD);
+    ends.thread_unblock()?;
+    let done = act();
+    ends.thread_block()?;
+    Ok(done)
 }
 
 /// Whether a command is there, and whether a child ended.
