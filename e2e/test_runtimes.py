@@ -28,6 +28,18 @@ def assert_logged(server, name, text):
         time.sleep(0.1)
 
 
+def events(server, name, request):
+    """The messages of an invoke's events; one may have several lines."""
+    deadline = time.monotonic() + 5
+    while True:
+        shown = server.cli("--output", "json", "logs", name, "--request-id", request).stdout.splitlines()
+        messages = [json.loads(line)["message"] for line in shown]
+        if any(message.startswith("REPORT ") for message in messages):
+            return messages
+        assert time.monotonic() < deadline, messages
+        time.sleep(0.1)
+
+
 # ---- Python
 
 PYTHON_CONTEXT = """
@@ -139,6 +151,21 @@ def test_python_logging_as_text(deploy, invoke):
     assert re.fullmatch(rf"\[ERROR\]\t{ISO}\t{own}\tsub", log[-6])
     assert log[-5:] == ["plain", "a", "b", "err", "no end"]
     assert not any("unseen" in line for line in log)
+
+
+def test_a_record_of_python_is_one_event_and_a_print_is_one_a_line(server, deploy, invoke):
+    source = ("import contextlib, io, logging\ndef handler(e, c):\n    print('a\\nb')\n"
+              "    with contextlib.redirect_stdout(io.StringIO()):\n        logging.warning('x\\n\\n  y')\n"
+              "    logging.getLogger().handlers[0].setFormatter(logging.Formatter('%(message)s'))\n"
+              "    logging.warning('no end')\n    logging.warning('z\\n')\n    raise ValueError('not\\nso')\n")
+    name = deploy({"index.py": source})
+    answer = invoke(name)
+    start, *own, end, report = events(server, name, request_id(answer))
+    assert own[:2] == ["a", "b"]
+    assert re.fullmatch(rf"\[WARNING\]\t{ISO}\t{request_id(answer)}\tx\n\n  y", own[2])
+    assert own[3:5] == ["no end", "z"]
+    assert own[5].startswith("[ERROR] ValueError: not\nso\nTraceback (most recent call last):\n\u00a0\u00a0File ")
+    assert len(own) == 6
 
 
 def test_python_logging_as_json(deploy, invoke):
@@ -353,6 +380,18 @@ def test_node_console_as_text(deploy, invoke):
     for line, text in zip(log[-6:-1], expected, strict=True):
         assert re.fullmatch(rf"{ISO}\t{own}\t{re.escape(text)}", line), line
     assert log[-1] == "raw"
+
+
+def test_a_record_of_node_is_one_event_and_a_write_is_one_a_line(server, deploy, invoke):
+    source = ("exports.handler = async () => {\n  console.log('a\\n\\n ü\\n'); console.log({ long: 'x'.repeat(80), y: 1 });\n"
+              "  process.stdout.write('b\\nc\\n');\n};\n")
+    name = deploy({"index.js": source}, runtime="node")
+    answer = invoke(name)
+    start, *own, end, report = events(server, name, request_id(answer))
+    prefix = rf"{ISO}\t{request_id(answer)}\tINFO\t"
+    assert re.fullmatch(prefix + "a\n\n ü\n", own[0])
+    assert re.fullmatch(prefix + r"\{\n  long: 'x{80}',\n  y: 1\n\}", own[1])
+    assert own[2:] == ["b", "c"]
 
 
 def test_node_console_as_json(deploy, invoke):

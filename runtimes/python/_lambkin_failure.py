@@ -4,11 +4,11 @@ Loaded at the first failure: `traceback` is slow to import.
 """
 
 import os
-import sys
 import time
 import traceback
 
 from _lambkin_json import dumps
+from _lambkin_logging import write_record
 
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
 _NO_BREAK_SPACE = "\u00a0"
@@ -38,7 +38,7 @@ def log(error, as_json):
         text = dumps({"timestamp": now, "level": "ERROR", **error}).decode()
     else:
         text = "\n".join(_lines(error))
-    sys.stdout.write(text + "\n")
+    write_record(text)
 
 
 def _lines(error):
