@@ -19,6 +19,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let built = stages.run("build", build);
     if options.only.is_none() {
         stages.run("unit and integration tests", cargo_tests);
+        stages.run("attacks with one layer off", weakened_tests);
     }
     if ready && built {
         stages.run("end-to-end tests", || end_to_end(options.only.as_deref()));
@@ -46,6 +47,16 @@ fn build() -> anyhow::Result<()> {
 
 fn cargo_tests() -> anyhow::Result<()> {
     command(cargo().args(["test", "--workspace", "--no-fail-fast"]))
+}
+
+/// Of the whole workspace, so that third parties' crates have the features that they are built with already.
+fn weakened_tests() -> anyhow::Result<()> {
+    let weaken = ["--features", "lambkin-sandbox/weaken"];
+    command(
+        cargo()
+            .args(["test", "--workspace", "--test", "sandbox"])
+            .args(weaken),
+    )
 }
 
 fn end_to_end(only: Option<&str>) -> anyhow::Result<()> {

@@ -10,6 +10,8 @@ mod rights;
 mod roots;
 mod suite;
 mod view;
+#[cfg(feature = "weaken")]
+mod weakened;
 
 use crate::mode::Mode;
 
@@ -110,8 +112,23 @@ pub(crate) const INNER: &[Case] = &[
     ("measure", many::measure),
 ];
 
+/// All there is to do for a build that can be weakened.
+#[cfg(feature = "weaken")]
+pub(crate) const WEAKENED: &[Case] = &[
+    ("attacks_without_the_filter", weakened::without_the_filter),
+    ("attacks_without_landlock", weakened::without_landlock),
+    (
+        "attacks_without_the_user_space",
+        weakened::without_the_user_space,
+    ),
+];
+#[cfg(not(feature = "weaken"))]
+pub(crate) const WEAKENED: &[Case] = &[];
+
 /// The cases of a mode.
 pub(crate) fn of(mode: Mode) -> impl Iterator<Item = &'static Case> {
     let as_root: &[Case] = if mode == Mode::Root { AS_ROOT } else { &[] };
-    ALL.iter().chain(as_root)
+    let all = ALL.iter().chain(as_root);
+    let weakened = WEAKENED.iter();
+    weakened.chain(all.filter(|_| WEAKENED.is_empty()))
 }

@@ -57,7 +57,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "calls::after_vfork",
         aims_at: "the filter",
-        stopped_by: &[Seccomp],
+        stopped_by: &[Seccomp, super::Layer::UserSpace],
         run: after_vfork,
     },
 ];

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::Layer::{Flags, Rights, Seccomp, UserSpace};
@@ -94,14 +95,26 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "identity::program_from_memory",
         aims_at: "rights of programs",
-        stopped_by: &[Rights, Seccomp],
+        stopped_by: &[Rights],
         run: program_from_memory,
     },
     Attack {
         name: "identity::after_exec_nothing_more",
         aims_at: "rights of programs",
-        stopped_by: &[Rights, Seccomp],
+        stopped_by: &[Rights],
         run: after_exec_nothing_more,
+    },
+    Attack {
+        name: "identity::filter_after_exec",
+        aims_at: "the filter",
+        stopped_by: &[Seccomp],
+        run: filter_after_exec,
+    },
+    Attack {
+        name: "identity::name_spaces_to_be_had",
+        aims_at: "rights in a name space",
+        stopped_by: &[UserSpace],
+        run: name_spaces_to_be_had,
     },
     Attack {
         name: "identity::write_maps",
@@ -112,7 +125,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "identity::raise_name_spaces",
         aims_at: "rights in a name space",
-        stopped_by: &[UserSpace, super::Layer::Masks],
+        stopped_by: &[super::Layer::Masks, Rights],
         run: raise_name_spaces,
     },
     Attack {
@@ -302,6 +315,8 @@ fn programs_of_root(_: &World) -> Outcome {
 fn started_as(program: &std::path::Path) -> Option<u32> {
     let mut child = Command::new(program)
         .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
         .spawn()
         .ok()?;
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
@@ -319,7 +334,7 @@ fn own_program_of_root(_: &World) -> Outcome {
         .output()
         .expect("a program");
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    must_hold(text == "993", text)
+    must_hold(text == own_user(), text)
 }
 
 fn own_program_with_capabilities(_: &World) -> Outcome {
@@ -350,11 +365,7 @@ fn program_from_memory(_: &World) -> Outcome {
         .and_then(|mut file| file.write_all(&program))
         .expect("written");
     let output = Command::new(&path)
-        .args([
-            "-E",
-            "^(CapEff|NoNewPrivs|Seccomp|Uid)",
-            "/proc/self/status",
-        ])
+        .args(["-E", "^(CapEff|NoNewPrivs|Uid)", "/proc/self/status"])
         .output();
     let text = output
         .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
@@ -362,14 +373,32 @@ fn program_from_memory(_: &World) -> Outcome {
     gained_nothing(&text)
 }
 
+/// The real, effective, saved and file system's user.
+fn own_user() -> String {
+    let users = status("Uid");
+    users
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
 fn gained_nothing(status: &str) -> Outcome {
-    let expected = [
-        "NoNewPrivs:\t1",
-        "CapEff:\t0000000000000000",
-        "Uid:\t993\t993\t993\t993",
-        "Seccomp:\t2",
-    ];
+    let user = own_user();
+    let users = format!("Uid:\t{user}\t{user}\t{user}\t{user}");
+    let expected = ["NoNewPrivs:\t1", "CapEff:\t0000000000000000", &users];
     none_of(expected.map(|line| (line.to_owned(), must_hold(status.contains(line), status))))
+}
+
+fn filter_after_exec(_: &World) -> Outcome {
+    let arguments = ["-E", "^Seccomp:", "/proc/self/status"];
+    let output = Command::new("/usr/bin/grep").args(arguments).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    must_hold(
+        text.as_deref()
+            .is_ok_and(|text| text.trim() == "Seccomp:\t2"),
+        format!("{text:?}"),
+    )
 }
 
 fn after_exec_nothing_more(_: &World) -> Outcome {
@@ -399,18 +428,26 @@ fn write_maps(_: &World) -> Outcome {
     )
 }
 
-fn raise_name_spaces(_: &World) -> Outcome {
+/// The limits of name spaces, one file for each kind.
+fn limits_of_name_spaces() -> impl Iterator<Item = PathBuf> {
     let files = fs::read_dir("/proc/sys/user").expect("a folder").flatten();
-    let spaces = files.filter(|file| file.file_name().to_string_lossy().ends_with("_namespaces"));
-    none_of(spaces.map(|file| {
-        let now = fs::read_to_string(file.path()).unwrap_or_default();
-        let raised = fs::write(file.path(), "100");
+    let paths = files.map(|file| file.path());
+    paths.filter(|path| path.to_string_lossy().ends_with("_namespaces"))
+}
+
+fn raise_name_spaces(_: &World) -> Outcome {
+    none_of(limits_of_name_spaces().map(|file| {
+        let raised = fs::write(&file, "100");
+        (file.display().to_string(), must_fail(raised))
+    }))
+}
+
+fn name_spaces_to_be_had(_: &World) -> Outcome {
+    none_of(limits_of_name_spaces().map(|file| {
+        let now = fs::read_to_string(&file).unwrap_or_default();
         (
-            file.path().display().to_string(),
-            must_hold(
-                now.trim() == "0" && raised.is_err(),
-                format!("{} {raised:?}", now.trim()),
-            ),
+            file.display().to_string(),
+            must_hold(now.trim() == "0", now),
         )
     }))
 }

@@ -86,6 +86,25 @@ impl Attack {
     }
 }
 
+/// Of attacks, by the files that they are written in.
+#[cfg(feature = "weaken")]
+pub(crate) const GROUPS: &[&str] = &[
+    "calls",
+    "descriptors",
+    "devices",
+    "files",
+    "identity",
+    "ipc",
+    "kernel",
+    "mounts",
+    "neighbours",
+    "network",
+    "proc",
+    "processes",
+    "resources",
+    "signals",
+];
+
 /// Begins everything that must stay outside; what follows is random and known to the harness alone.
 pub(crate) const SECRET: &str = "lambkin-canary:";
 

@@ -87,7 +87,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "network::ping",
         aims_at: "other machines",
-        stopped_by: &[Seccomp],
+        stopped_by: &[Seccomp, super::Layer::Kernel],
         run: ping,
     },
     Attack {
@@ -105,13 +105,13 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "network::tables_of_packets",
         aims_at: "the machine's firewall",
-        stopped_by: &[Seccomp, Rights],
+        stopped_by: &[Seccomp],
         run: tables_of_packets,
     },
     Attack {
         name: "network::audit_and_events",
         aims_at: "what the machine does",
-        stopped_by: &[Seccomp, Rights],
+        stopped_by: &[Seccomp],
         run: audit_and_events,
     },
     Attack {
@@ -129,7 +129,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "network::pairs_of_others",
         aims_at: "code of the kernel",
-        stopped_by: &[Seccomp],
+        stopped_by: &[Seccomp, super::Layer::Kernel],
         run: pairs_of_others,
     },
     Attack {

@@ -116,7 +116,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "processes::advise_a_child",
         aims_at: "memory of a process",
-        stopped_by: &[Seccomp],
+        stopped_by: &[Seccomp, Rights],
         run: advise_a_child,
     },
     Attack {
@@ -142,6 +142,12 @@ pub(super) const ATTACKS: &[Attack] = &[
         aims_at: "rights in a name space",
         stopped_by: &[Seccomp, Rights],
         run: other_spaces,
+    },
+    Attack {
+        name: "processes::space_of_time",
+        aims_at: "clocks of a name space",
+        stopped_by: &[Seccomp, Rights],
+        run: space_of_time,
     },
     Attack {
         name: "processes::space_of_pid_1",
@@ -495,7 +501,6 @@ fn other_spaces(_: &World) -> Outcome {
         libc::CLONE_NEWIPC,
         libc::CLONE_NEWUTS,
         libc::CLONE_NEWCGROUP,
-        0x80,
     ];
     none_of(kinds.into_iter().flat_map(|kind| {
         let unshared = must_fail(call(libc::SYS_unshare, [kind.into()]));
@@ -504,6 +509,12 @@ fn other_spaces(_: &World) -> Outcome {
             (format!("clone {kind:x}"), cloned(kind)),
         ]
     }))
+}
+
+/// The one kind that `clone` cannot name: there this bit is part of a signal.
+fn space_of_time(_: &World) -> Outcome {
+    const NEW_TIME: i64 = 0x80;
+    must_fail(call(libc::SYS_unshare, [NEW_TIME]))
 }
 
 fn space_of_pid_1(_: &World) -> Outcome {

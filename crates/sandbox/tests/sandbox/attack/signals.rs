@@ -84,7 +84,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "signals::paste_into_a_terminal",
         aims_at: "whoever reads the terminal",
-        stopped_by: &[Seccomp],
+        stopped_by: &[Seccomp, super::Layer::Kernel],
         run: paste_into_a_terminal,
     },
     Attack {
