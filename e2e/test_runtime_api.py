@@ -75,7 +75,8 @@ def post(path, headers, body=""):
 
 
 def ping(headers, **more):
-    return raw(f"GET /2018-06-01/ping HTTP/1.1\r\n{headers}\r\n", **more)
+    parts = headers if isinstance(headers, list) else [headers]
+    return raw("GET /2018-06-01/ping HTTP/1.1\r\n", *parts, "\r\n", **more)
 
 
 def assert_told(told, status, error_type=None, message=None):
@@ -136,8 +137,8 @@ WHILE_RUNNING = {
     "a negative length": (post(OWN + "/response", "Content-Length: -1\r\n"), 400),
     "a length beyond 64 bits": (post(OWN + "/response", "Content-Length: 99999999999999999999\r\n"), 400),
     "chunked twice removed": (post(OWN + "/response", "Transfer-Encoding: chunked, identity\r\n"), 400),
-    "a head of 200 KB": (ping("X: " + "x" * 200_000 + "\r\n"), 431),
-    "a head without end": (raw("GET /2018-06-01/ping HTTP/1.1\r\n", ["X: " + "y" * 1_000 + "\r\n", 400]), 431),
+    "a head of 1.2 MB": (ping(["X: ", ["x" * 1_000, 1_200], "\r\n"]), 431),
+    "a head without end": (raw("GET /2018-06-01/ping HTTP/1.1\r\n", ["X: " + "y" * 1_000 + "\r\n", 1_200]), 431),
     "a hundred lines": (ping("X: y\r\n" * 100), 431),
 }
 
@@ -244,6 +245,16 @@ def test_a_broken_answer_fails_the_invocation_in_aws_words(invoke, case):
     told = invoke({"own": step})
     assert told["FunctionError"] == "Unhandled" and told["Json"]["errorType"] == error_type
     assert_told(invoke({})["Json"]["after"][0], *expected)
+
+
+def test_an_x_ray_cause_of_a_mebibyte_is_accepted(invoke):
+    """AWS's clients send it in the head; the caller is told the error alone."""
+    body = '{"errorType":"E","errorMessage":"m"}'
+    cause = ["Lambda-Runtime-Function-XRay-Error-Cause: ", ["x" * 1_024, 1_024], "\r\n"]
+    own = raw(f"POST {BASE}{OWN}/error HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n", *cause, "\r\n" + body)
+    told = invoke({"own": own})
+    assert told["Json"] == json.loads(body)
+    assert_told(invoke({})["Json"]["after"][0], 202)
 
 
 def test_a_cut_answer_fails_the_invocation(invoke):
@@ -364,7 +375,7 @@ class Watch:
         self.thread.join()
 
 
-FLOODS = ["half_open", "reconnect", "garbage", "huge_heads", "pings", "refused", "chunks", "bodies", "drips", "again"]
+FLOODS = ["half_open", "reconnect", "garbage", "huge_heads", "large_heads", "pings", "refused", "chunks", "bodies", "drips", "again"]
 
 
 @pytest.mark.parametrize("kind", FLOODS)

@@ -117,7 +117,7 @@ def flood(kind, seconds):
 
     def huge_heads():
         with connect() as sock:
-            sock.sendall(b"GET /2018-06-01/ping HTTP/1.1\r\nX: " + b"x" * 120_000)
+            sock.sendall(b"GET /2018-06-01/ping HTTP/1.1\r\nX: " + b"x" * 1_100_000)
             open_.append(sock.dup())
         if len(open_) > 600:
             open_.pop(0).close()
@@ -127,6 +127,12 @@ def flood(kind, seconds):
             sock.settimeout(0.05)
             sock.sendall(b"GET /2018-06-01/ping HTTP/1.1\r\nHost: x\r\n\r\n" * 500)
             drain(sock)
+
+    def large_heads():
+        with connect() as sock:
+            for _ in range(50):
+                sock.sendall(b"GET /2018-06-01/ping HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 1_000_000 + b"\r\n\r\n")
+                sock.recv(65536)
 
     def refused():
         with connect() as sock:

@@ -1,7 +1,7 @@
 //! The Runtime API connections of one environment: accepted, bounded, and ended with their program.
 
 use super::Environment;
-use crate::runtime_api::{self, CONNECTION, Traffic};
+use crate::runtime_api::{self, CONNECTION, HEAD_BYTES_MAX, SMALL_HEAD_BYTES_MAX, Traffic};
 use rustix::net::{SocketFlags, accept_with};
 use std::io;
 use std::sync::Arc;
@@ -13,6 +13,9 @@ use tokio::time::timeout;
 /// Most connections at once; runtimes use one or two. One more takes the place of the least useful, or waits in
 /// the kernel: every environment's share of the descriptors has room for so many.
 pub(crate) const CONNECTIONS_MAX: usize = 8;
+/// Connections that may bring large heads: as many as runtimes use, or one program could have eight of them in the
+/// server's memory.
+const WITH_LARGE_HEADS: usize = 2;
 /// More than the kernel holds for the listener, so that all are seen which came before a look; a process that
 /// outlived its program and connects without end must not keep the look from ending.
 const PENDING_MAX: usize = 256;
@@ -58,9 +61,18 @@ impl Connections {
     /// Serves a connection until it ends or `close` is called, if there is a place for it.
     pub(super) async fn serve(&mut self, environment: &Arc<Environment>, stream: TcpStream) {
         if self.has_place().await {
+            while self.tasks.try_join_next().is_some() {}
+            let head_bytes_max = match self.tasks.len() < WITH_LARGE_HEADS {
+                true => HEAD_BYTES_MAX,
+                false => SMALL_HEAD_BYTES_MAX,
+            };
             let (environment, link) = (Arc::clone(environment), self.traffic.open());
-            self.tasks
-                .spawn(runtime_api::serve(environment, link, stream));
+            self.tasks.spawn(runtime_api::serve(
+                environment,
+                link,
+                stream,
+                head_bytes_max,
+            ));
         }
     }
 

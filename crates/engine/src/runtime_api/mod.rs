@@ -34,15 +34,24 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 
-/// Most bytes of a request's head. An X-Ray cause alone may have 64 KiB, so this is the double of it.
-const HEAD_BYTES_MAX: usize = 128 << 10;
+/// Most bytes of a request's head: AWS's clients send an X-Ray cause, which is read and forgotten here, of up to 1 MiB.
+pub(crate) const HEAD_BYTES_MAX: usize = (1 << 20) + (64 << 10);
+/// The same where no client of AWS's calls.
+pub(crate) const SMALL_HEAD_BYTES_MAX: usize = 128 << 10;
+/// Bytes of a head that are in the price of its connection or call.
+const FREE_HEAD_BYTES: usize = SMALL_HEAD_BYTES_MAX;
 /// Most header lines; clients send about ten.
 const HEADERS_MAX: usize = 64;
 /// The version, which begins every path.
 const BASE: &str = "/2018-06-01";
 
 /// Serves one connection to its end. A slow or hostile runtime costs its own environment alone.
-pub(crate) async fn serve(environment: Arc<Environment>, link: Arc<Link>, stream: TcpStream) {
+pub(crate) async fn serve(
+    environment: Arc<Environment>,
+    link: Arc<Link>,
+    stream: TcpStream,
+    head_bytes_max: usize,
+) {
     // A response leaves at once; without this the kernel may wait for more.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| {
@@ -50,7 +59,7 @@ pub(crate) async fn serve(environment: Arc<Environment>, link: Arc<Link>, stream
         async move { Ok::<_, Infallible>(answer(&environment, &link, request).await) }
     });
     let connection = http1::Builder::new()
-        .max_buf_size(HEAD_BYTES_MAX)
+        .max_buf_size(head_bytes_max)
         .max_headers(HEADERS_MAX)
         // As AWS writes them: shell bootstraps look for the exact words.
         .title_case_headers(true)
@@ -58,6 +67,8 @@ pub(crate) async fn serve(environment: Arc<Environment>, link: Arc<Link>, stream
     tokio::select! {
         ended = connection => if let Err(error) = ended {
             tracing::debug!(%error, "a Runtime API connection broke");
+            // It may have brought as much as it may before.
+            link.traffic.pace.charge_waste(head_bytes_max.saturating_sub(FREE_HEAD_BYTES));
         },
         () = link.closed() => {}
     }
@@ -68,6 +79,8 @@ pub(crate) async fn serve(environment: Arc<Environment>, link: Arc<Link>, stream
 async fn answer(environment: &Environment, link: &Link, request: Request<Incoming>) -> Response {
     let (head, mut body) = request.into_parts();
     link.begin();
+    let large = head_bytes(&head).saturating_sub(FREE_HEAD_BYTES);
+    link.traffic.pace.charge_waste(large);
     let response = route(environment, link, &head, &mut body).await;
     let accepted = response.status().is_success();
     link.finish(accepted);
@@ -80,6 +93,13 @@ async fn answer(environment: &Environment, link: &Link, request: Request<Incomin
     }
     body::discard(&mut body, &link.traffic.pace).await;
     response
+}
+
+fn head_bytes(head: &Parts) -> usize {
+    let lines = head.headers.iter();
+    lines
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum()
 }
 
 async fn route(

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// A connection, with the largest head that it may bring: a thousand a second.
+/// A connection, with a head of 128 KiB that it may bring: a thousand a second.
 pub(crate) const CONNECTION: Duration = Duration::from_millis(1);
 /// A call that moves no invocation: two thousand a second are some 5 % of a core.
 pub(super) const CALL: Duration = Duration::from_micros(500);
@@ -75,8 +75,14 @@ impl Pace {
     /// For bytes that no invocation needs.
     pub(crate) async fn waste(&self, bytes: usize) {
         self.piece(bytes).await;
+        self.charge_waste(bytes);
+        self.within().await;
+    }
+
+    /// The same for bytes that have been read already.
+    pub(crate) fn charge_waste(&self, bytes: usize) {
         let kib = u32::try_from(bytes >> 10).unwrap_or(u32::MAX);
-        self.spend(WASTED_KIB * kib).await;
+        self.charge(WASTED_KIB * kib);
     }
 }
 
