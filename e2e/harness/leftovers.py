@@ -39,10 +39,13 @@ def sandbox_processes(server_pid):
 
 
 def cgroups():
-    """The sandboxes' cgroups that exist now, on v1 or v2."""
-    found = []
+    """The sandboxes' cgroups that exist now, on v1 or v2; those of somebody else's live spawner are not ours."""
+    ours, found = children(os.getpid()), []
     for folder, names, _ in os.walk("/sys/fs/cgroup"):
-        if Path(folder).name.startswith("lambkin-"):
+        spawner = Path(folder).name.removeprefix("lambkin-")
+        if spawner == Path(folder).name or not spawner.isdigit():
+            continue
+        if int(spawner) in ours or "__spawner" not in command_line(int(spawner)):
             found += [f"{folder}/{name}" for name in names]
     return found
 

@@ -7,9 +7,9 @@
 use crate::environment::CONNECTIONS_MAX;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Of one environment, besides its Runtime API connections: listener, log pipe, control socket, and four files of
-/// its control group.
-const OWN: u64 = 7;
+/// Of one environment, besides its Runtime API connections: listener, log pipe, control socket, and while it runs
+/// three files of its control group.
+const OWN: u64 = 6;
 /// Of one environment.
 const PER_ENVIRONMENT: u64 = OWN + CONNECTIONS_MAX as u64;
 /// What remains for clients and files: one part of so many.
@@ -66,8 +66,8 @@ mod tests {
 
     #[test]
     fn a_fourth_is_left_for_clients_and_files() {
-        assert_eq!(environments(Some(1_024)), 51);
-        assert_eq!(environments(Some(20_000)), 1_000);
+        assert_eq!(environments(Some(1_024)), 54);
+        assert_eq!(environments(Some(20_000)), 1_071);
         assert_eq!(environments(None), usize::MAX);
         assert_eq!(clients(Some(1_024)), 128);
         assert_eq!(clients(Some(20_000)), 4_744);

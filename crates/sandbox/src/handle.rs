@@ -248,10 +248,12 @@ async fn read(shared: Arc<Shared>, link: Weak<Link>, mut child: Child) {
 fn deliver(shared: &Shared, link: &Weak<Link>, answer: Answer, descriptors: Vec<OwnedFd>) {
     let Some(link) = link.upgrade() else { return };
     let reply = match answer.outcome {
-        Outcome::Created { sandbox } => match Sandbox::assemble(link, sandbox, descriptors) {
-            Ok(sandbox) => Reply::Sandbox(Box::new(sandbox)),
-            Err(failure) => Reply::Outcome(Outcome::Failed(failure)),
-        },
+        Outcome::Created { sandbox, group } => {
+            match Sandbox::assemble(link, sandbox, group, descriptors) {
+                Ok(sandbox) => Reply::Sandbox(Box::new(sandbox)),
+                Err(failure) => Reply::Outcome(Outcome::Failed(failure)),
+            }
+        }
         Outcome::Unpacked { tree, bytes } => Reply::Tree(CodeTree::new(link, tree, bytes)),
         other => Reply::Outcome(other),
     };

@@ -4,7 +4,7 @@
 //! server                                   spawner (alone may be root)             sandbox
 //! SpawnerProcess::start ── exec ─────────▶ tries everything once
 //! Spawner::create ──────── request ──────▶ creation::begin ── clone3 ───────────▶ pid 1
-//! Sandbox  ◀── listener, output, control, meter (descriptors) ─┘                    │
+//! Sandbox  ◀── listener, output, control (descriptors) ────────┘                    │
 //! Sandbox::start ─────────────────────────────────── command ────────────────────▶ program
 //! Sandbox::destroy ─────── request ──────▶ kill, reap, remove the group
 //! ```
@@ -39,7 +39,7 @@ pub use isolation::{ControlGroups, Isolation, Tmp, Users};
 pub use linux::privilege::{drop_privileges, is_root};
 pub use missing::{Missing, Part};
 pub use process::SpawnerProcess;
-pub use sandbox::{Event, Exit, Sandbox, Usage};
+pub use sandbox::{Event, Exit, Freezer, Sandbox, Usage};
 pub use self_test::{SelfTestError, Trial, run_self_test, self_test};
 pub use spawner::run_spawner;
 pub use spec::{Bind, Program, Root, Spec, UnpackLimits};

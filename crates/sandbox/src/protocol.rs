@@ -18,14 +18,15 @@ use crate::config::SpawnerConfig;
 use crate::error::Rejection;
 use crate::failure::Failure;
 use crate::isolation::Isolation;
+use crate::linux::cgroup::GroupFiles;
 use crate::spec::Root;
 
 /// Descriptor that a spawner finds its end of the pair at.
 pub(crate) const SPAWNER_FD: i32 = 3;
 /// 64 binds with paths of ordinary length; a longer message is refused by its sender.
 const MESSAGE_BYTES_MAX: usize = 32 << 10;
-/// The listener, the output, the control socket and what measures the group.
-pub(crate) const DESCRIPTORS_MAX: usize = 12;
+/// The listener, the output and the control socket; no message has more.
+pub(crate) const DESCRIPTORS_MAX: usize = 4;
 
 /// First message of the server.
 #[derive(Serialize, Deserialize)]
@@ -47,7 +48,7 @@ pub(crate) struct Request {
 
 #[derive(Serialize, Deserialize)]
 pub(crate) enum What {
-    /// Answered by `Created` with descriptors: listener, output, control, meter...
+    /// Answered by `Created` with descriptors: listener, output, control.
     Create(CreateSandbox),
     /// Comes with the package as a descriptor. Answered by `Unpacked` or `Rejected`.
     Unpack {
@@ -78,8 +79,15 @@ pub(crate) struct Answer {
 
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Outcome {
-    Created { sandbox: u64 },
-    Unpacked { tree: u64, bytes: u64 },
+    Created {
+        sandbox: u64,
+        /// None where the machine has no control groups.
+        group: Option<GroupFiles>,
+    },
+    Unpacked {
+        tree: u64,
+        bytes: u64,
+    },
     Rejected(Rejection),
     Failed(Failure),
     Done,

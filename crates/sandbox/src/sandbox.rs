@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use crate::error::Error;
 use crate::failure::{Failure, at};
 use crate::handle::Link;
-use crate::linux::cgroup::{self, Meter};
+use crate::linux::cgroup::{self, GroupFiles, Meter};
 use crate::protocol::{self, What};
 use crate::spec::Program;
 
@@ -65,6 +65,28 @@ pub struct Usage {
     pub cpu_us: u64,
     /// Processes that the kernel killed because the memory limit was reached.
     pub oom_kills: u64,
+}
+
+/// Stops a sandbox where it stands, and lets it go on: two small writes, for whoever holds its invocations.
+#[derive(Clone, Debug)]
+pub struct Freezer(GroupFiles);
+
+impl Freezer {
+    /// Returns before the last process stands still, which takes microseconds.
+    ///
+    /// # Errors
+    /// Fails if the kernel refuses; then it runs on.
+    pub fn freeze(&self) -> io::Result<()> {
+        self.0.freeze(true)
+    }
+
+    /// Lets every process go on. No harm to one that runs.
+    ///
+    /// # Errors
+    /// Fails if its group is gone.
+    pub fn thaw(&self) -> io::Result<()> {
+        self.0.freeze(false)
+    }
 }
 
 impl From<cgroup::Usage> for Usage {
@@ -128,10 +150,11 @@ impl Inbox {
 }
 
 impl Sandbox {
-    /// From the descriptors of the spawner's answer: listener, output, control, meter.
+    /// From the spawner's answer; the descriptors are listener, output, control.
     pub(crate) fn assemble(
         link: Arc<Link>,
         id: u64,
+        group: Option<GroupFiles>,
         descriptors: Vec<OwnedFd>,
     ) -> Result<Self, Failure> {
         let mut descriptors = descriptors.into_iter();
@@ -149,25 +172,21 @@ impl Sandbox {
             let output = pipe::Receiver::from_owned_fd(output)?;
             // SAFETY: an `OwnedFd` is one open descriptor for as long as it lives.
             let control = unsafe { AsyncFd::register(control) }.map_err(io::Error::from)?;
-            Ok((
-                listener,
-                output,
-                control,
-                Meter::from_descriptors(descriptors.collect())?,
-            ))
+            Ok((listener, output, control))
         };
-        let (listener, output, control, meter) = parts()
-            .map_err(at("take over a sandbox"))
-            .inspect_err(|_| {
-                link.tell(What::Destroy { sandbox: id });
-            })?;
+        let (listener, output, control) =
+            parts()
+                .map_err(at("take over a sandbox"))
+                .inspect_err(|_| {
+                    link.tell(What::Destroy { sandbox: id });
+                })?;
         Ok(Self {
             link,
             id,
             listener: Some(listener),
             output: Some(output),
             control,
-            meter,
+            meter: group.map(Meter::new),
             inbox: Mutex::default(),
             received: Notify::new(),
             destroyed: false,
@@ -249,13 +268,27 @@ impl Sandbox {
     pub fn set_cpu_limit(&self, millicores: Option<u32>) -> io::Result<()> {
         self.meter
             .as_ref()
-            .map_or(Ok(()), |meter| meter.set_cpu_limit(millicores))
+            .map_or(Ok(()), |meter| meter.files().set_cpu_limit(millicores))
+    }
+
+    /// Stops it and lets it go on; `None` where the machine cannot, which the start has told.
+    pub fn freezer(&self) -> Option<Freezer> {
+        let files = self.meter.as_ref()?.files();
+        files.can_freeze().then(|| Freezer(files.clone()))
+    }
+
+    /// Holds no more descriptors than a sandbox needs that does nothing; the next `usage` opens them again.
+    pub fn rest(&self) {
+        self.meter.iter().for_each(Meter::rest);
     }
 
     /// Kills the sandbox and resolves when no process, cgroup or mount of it is left.
     pub async fn destroy(mut self) {
-        // Without a spawner the kernel has killed it already.
-        let _ = self.link.ask(What::Destroy { sandbox: self.id }, &[]).await;
+        let asked = self.link.ask(What::Destroy { sandbox: self.id }, &[]).await;
+        if let (Err(_), Some(freezer)) = (asked, self.freezer()) {
+            // Without a spawner the kernel has killed it already, which a frozen process does not hear.
+            let _ = freezer.thaw();
+        }
         self.destroyed = true;
     }
 

@@ -66,6 +66,16 @@ impl Books {
         }
     }
 
+    /// The environment stands still: CPU time since its last invoke, in microseconds, which the next one is not
+    /// charged for. What INIT used is the first one's.
+    pub(crate) fn rested(&mut self, usage: Usage) -> Option<u64> {
+        let used = usage.cpu_us.saturating_sub(self.usage.cpu_us);
+        self.served.then(|| {
+            self.usage.cpu_us = usage.cpu_us;
+            used
+        })
+    }
+
     /// An invoke is over: one usage record, the last lines of its log, its answer.
     pub(crate) fn conclude(
         &mut self,

@@ -80,7 +80,7 @@ async fn create(host: &Arc<Host>, generation: &Arc<Generation>) -> Result<Owner,
     let log = Recorder::new(function, origin(host, generation, launch, stream));
     let timeout = Duration::from_secs(u64::from(settings.timeout_s));
     let environment = Environment {
-        slot: Arc::new(Slot::new(timeout, host.idle_timeout)),
+        slot: Arc::new(Slot::new(timeout, host.idle_timeout, sandbox.freezer())),
         host: Arc::clone(host),
         generation: Arc::clone(generation),
         sandbox,

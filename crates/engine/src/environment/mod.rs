@@ -15,6 +15,8 @@
 //!  any ── pid 1 gone, idle too long, retired, shutdown ──▶ destroyed
 //! ```
 //!
+//! An IDLE one is frozen 30 ms after its `next`, and thawed by `begin`.
+//!
 //! One task, the `owner`, owns the sandbox's life, accepts its Runtime API connections and keeps its clocks.
 //! The tasks of those connections do the warm path alone: what `next` and `response` need is in the `slot`.
 //!
@@ -143,6 +145,27 @@ impl Environment {
         self.output.drain(|bytes| books.output(now(), bytes));
         books.initialised(init.phase, init.started.elapsed(), failure);
         books.flush(&self.host.store);
+    }
+
+    /// Stops its processes until the next invoke, unless one has just come.
+    pub(crate) fn freeze(&self) {
+        if !self.slot.freeze() {
+            return;
+        }
+        let mut books = self.books();
+        self.output.drain(|bytes| books.output(now(), bytes));
+        books.flush(&self.host.store);
+        let grace = self
+            .sandbox
+            .usage()
+            .ok()
+            .and_then(|usage| books.rested(usage));
+        self.sandbox.rest();
+        tracing::debug!(
+            function = %self.generation.function().name,
+            cpu_us = grace,
+            "froze an environment"
+        );
     }
 
     /// Without the limit a function only has more than it pays for, so its failure stops nothing.

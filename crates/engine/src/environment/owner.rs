@@ -71,6 +71,7 @@ impl Owner {
                     }
                 }
                 Duty::End => break,
+                Duty::Freeze => self.environment.freeze(),
                 Duty::Reap => {
                     if self.withdraw().await {
                         break;
@@ -172,6 +173,7 @@ impl Owner {
     /// Kills every process of the program; its end is told when this returns, or the sandbox is lost.
     async fn stop(&mut self, grace: Duration) {
         let environment = Arc::clone(&self.environment);
+        environment.slot.thaw();
         if self.running
             && !grace.is_zero()
             && let Ok(event) = timeout(grace, environment.sandbox.event()).await

@@ -1,7 +1,8 @@
 //! Where an invocation and a runtime meet: at most one of each.
 //!
-//! Owns: who holds the environment's one invocation, the Runtime API's state, and every clock of both.
-//! Refuses: HTTP, logs, the sandbox. Its lock is the environment's own and is held for a few instructions.
+//! Owns: who holds the environment's one invocation, the Runtime API's state, every clock of both, and whether the
+//! processes stand still meanwhile. Refuses: HTTP, logs, the rest of the sandbox. Its lock is the environment's own
+//! and is held for a few instructions, or for one freeze or thaw.
 //!
 //! The owner task (`environment`) sleeps until `watch`. Deadlines only move later once an invocation is
 //! here, so `begin` wakes the owner only when it would sleep past the deadline: in steady work once per
@@ -13,6 +14,7 @@ use crate::log::Phase;
 use crate::runtime_api::{InvalidTransition, State as Runtime};
 use bytes::Bytes;
 use lambkin_model::{Limits, RequestId};
+use lambkin_sandbox::Freezer;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -21,12 +23,18 @@ use tokio::time::Instant;
 /// Longest INIT outside an invoke.
 pub(crate) const INIT_LIMIT: Duration = Duration::from_secs(Limits::INIT_S);
 
+/// How long a runtime that waits for an event still runs, so that what it does after an answer gets done and an
+/// environment in steady use is never frozen. With the delays of a busy machine at most 50 ms.
+pub(crate) const FREEZE_GRACE: Duration = Duration::from_millis(30);
+
 /// One environment's meeting point.
 #[derive(Debug)]
 pub(crate) struct Slot {
     /// The function's timeout.
     timeout: Duration,
     idle_timeout: Duration,
+    /// None where the machine cannot freeze.
+    freezer: Option<Freezer>,
     state: Mutex<State>,
     /// Wakes a runtime that waits in `next`.
     event: Notify,
@@ -46,6 +54,10 @@ struct State {
     /// Of the invocation that the runtime has, or had last.
     id: Option<RequestId>,
     idle_since: Instant,
+    /// When the runtime asked for its next event.
+    asked: Instant,
+    /// It waits, and stands still.
+    frozen: bool,
     /// When the owner wakes by itself.
     watch: Option<Instant>,
     closed: bool,
@@ -71,6 +83,8 @@ pub(crate) enum Duty {
     InitFailed(Failure),
     /// The invocation's time is up.
     TimedOut(Invocation),
+    /// Idle for long enough to stand still.
+    Freeze,
     /// Idle for too long.
     Reap,
     /// Nobody will use this environment again.
@@ -122,7 +136,8 @@ impl From<InvalidTransition> for Refusal {
 
 impl Slot {
     /// Without a program.
-    pub(crate) fn new(timeout: Duration, idle_timeout: Duration) -> Self {
+    pub(crate) fn new(timeout: Duration, idle_timeout: Duration, freezer: Option<Freezer>) -> Self {
+        let now = Instant::now();
         let state = State {
             runtime: Runtime::Started,
             program: false,
@@ -130,7 +145,9 @@ impl Slot {
             init_error: None,
             invocation: None,
             id: None,
-            idle_since: Instant::now(),
+            idle_since: now,
+            asked: now,
+            frozen: false,
             watch: None,
             closed: false,
         };
@@ -138,6 +155,7 @@ impl Slot {
         Self {
             timeout,
             idle_timeout,
+            freezer,
             state,
             event: Notify::new(),
             owner: Notify::new(),
@@ -151,6 +169,7 @@ impl Slot {
         let now = Instant::now();
         let mut state = self.lock();
         invocation.begun = now;
+        self.thaw_locked(&mut state);
         let overslept = state.watch.is_none_or(|watch| watch > now + self.timeout);
         let wake_owner = overslept || !state.program || state.closed;
         let wake_runtime = state.runtime == Runtime::Ready;
@@ -185,6 +204,36 @@ impl Slot {
     }
 
     // ---- the owner's side ----
+
+    /// Stops a runtime that waits and has nothing to wait for. Done under the lock, so that an invocation comes
+    /// before it or after it.
+    pub(crate) fn freeze(&self) -> bool {
+        let mut state = self.lock();
+        let (None, Some(freezer), Runtime::Ready) =
+            (&state.invocation, &self.freezer, state.runtime)
+        else {
+            return false;
+        };
+        state.frozen = true;
+        if let Err(error) = freezer.freeze() {
+            tracing::warn!(%error, "cannot freeze an environment");
+        }
+        true
+    }
+
+    /// Before anything is asked of the processes inside.
+    pub(crate) fn thaw(&self) {
+        self.thaw_locked(&mut self.lock());
+    }
+
+    fn thaw_locked(&self, state: &mut State) {
+        if !std::mem::take(&mut state.frozen) {
+            return;
+        }
+        if let Some(Err(error)) = self.freezer.as_ref().map(Freezer::thaw) {
+            tracing::error!(%error, "cannot thaw an environment");
+        }
+    }
 
     /// Resolves when there may be something to do.
     pub(crate) async fn woken(&self) {
@@ -250,7 +299,14 @@ impl Slot {
             (Some(invocation), _) => invocation.clock() + self.timeout,
             (None, Some(init)) => init.started + INIT_LIMIT,
             (None, None) if state.closed => return Duty::End,
-            (None, None) => state.idle_since + self.idle_timeout,
+            (None, None) => {
+                let end = state.idle_since + self.idle_timeout;
+                match self.freeze_due(&state) {
+                    Some(due) if due <= now && now < end => return Duty::Freeze,
+                    Some(due) => due.min(end),
+                    None => end,
+                }
+            }
         };
         if due > now {
             state.watch = Some(due);
@@ -268,13 +324,30 @@ impl Slot {
         state.invocation.take().map_or(Duty::Reap, Duty::TimedOut)
     }
 
+    fn freeze_due(&self, state: &State) -> Option<Instant> {
+        let may = self.freezer.is_some() && state.runtime == Runtime::Ready && !state.frozen;
+        may.then(|| state.asked + FREEZE_GRACE)
+    }
+
     // ---- the Runtime API's side ----
 
     /// `next`: the first one of a program ends its INIT, which is returned.
     pub(crate) fn ask(&self) -> Result<Option<Init>, Refusal> {
+        let now = Instant::now();
         let mut state = self.lock();
         state.runtime = state.runtime.step(Runtime::Ready)?;
-        Ok(state.init.take())
+        state.asked = now;
+        let init = state.init.take();
+        // In steady use once per grace: the owner finds a later question and sleeps on.
+        let due = self
+            .freeze_due(&state)
+            .filter(|_| state.invocation.is_none());
+        let overslept = due.is_some_and(|due| state.watch.is_none_or(|watch| watch > due));
+        drop(state);
+        if overslept {
+            self.owner.notify_one();
+        }
+        Ok(init)
     }
 
     /// Resolves with the event, once there is one.

@@ -7,6 +7,7 @@ use super::event_loop::{EventLoop, START_TIMEOUT};
 use super::machine::Started;
 use crate::creation::{Begun, Setup};
 use crate::failure::Failure;
+use crate::linux::cgroup::Group;
 use crate::protocol::{self, CreateSandbox, Outcome};
 
 impl EventLoop {
@@ -70,21 +71,14 @@ impl EventLoop {
             let failure = Failure::new("set up a sandbox", rustix::io::Errno::CHILD);
             return self.fail(creating.request, failure);
         };
-        let mut descriptors = vec![listener, creating.output, creating.control];
-        if let Some(group) = self.cells.get(&id).and_then(|cell| cell.group.as_ref()) {
-            match group.meter() {
-                Ok(meter) => descriptors.extend(meter.into_descriptors()),
-                Err(error) => {
-                    self.kill(id);
-                    let failure = crate::failure::at("measure a control group")(error);
-                    return self.fail(creating.request, failure);
-                }
-            }
-        }
+        let group = self.cells.get(&id).and_then(|cell| cell.group.as_ref());
         self.answers.push(
             creating.request,
-            Outcome::Created { sandbox: id },
-            descriptors,
+            Outcome::Created {
+                sandbox: id,
+                group: group.map(Group::files),
+            },
+            vec![listener, creating.output, creating.control],
         );
     }
 

@@ -1,6 +1,7 @@
 //! What this machine gives to sandboxes, set up once, and the starting of one process tree from it.
 
 use std::fs;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -35,6 +36,8 @@ const UNPACKER_PROCESSES_MAX: u32 = 8;
 pub(super) struct Machine {
     host: Host,
     hierarchy: Option<Hierarchy>,
+    /// What the server becomes, where that is somebody else.
+    server: Option<(u32, u32)>,
     users: Users,
     templates: RootTemplates,
     tmp: Option<TmpImages>,
@@ -83,6 +86,7 @@ impl Machine {
         Ok(Self {
             host: Host::prepare(spaces, rootless)?,
             hierarchy,
+            server: config.server.filter(|_| !rootless),
             users,
             templates: RootTemplates::new(config.work_dir.join("roots")),
             tmp: open_tmp(&config.work_dir, rootless, missing),
@@ -198,14 +202,9 @@ impl Machine {
             memory_bytes,
             processes_max,
         };
-        let group = match &mut self.hierarchy {
-            Some(hierarchy) => Some(
-                hierarchy
-                    .create(&limits)
-                    .map_err(at("make a control group"))?,
-            ),
-            None => None,
-        };
+        let group = self
+            .make_group(&limits)
+            .map_err(at("make a control group"))?;
         match creation::begin(&self.host, &blueprint, group.as_ref()) {
             Ok(begun) => Ok((begun, group)),
             Err(failure) => {
@@ -214,6 +213,21 @@ impl Machine {
                 Err(failure)
             }
         }
+    }
+
+    fn make_group(&mut self, limits: &cgroup::Limits) -> io::Result<Option<Group>> {
+        let Some(hierarchy) = &mut self.hierarchy else {
+            return Ok(None);
+        };
+        let group = hierarchy.create(limits)?;
+        if let Some(server) = self.server
+            && let Err(error) = group.give_to(server)
+        {
+            // Empty as it is, it can be removed at once.
+            let _ = group.remove();
+            return Err(error);
+        }
+        Ok(Some(group))
     }
 
     fn make_tmp(&mut self, size_bytes: u64, owner: (u32, u32)) -> Result<OwnedFd, Failure> {

@@ -197,7 +197,7 @@ fn version_1_groups() -> Vec<PathBuf> {
         let (names, path) = (fields.next()?, fields.next()?);
         let limits = names
             .split(',')
-            .any(|name| ["memory", "cpu", "cpuacct", "pids"].contains(&name));
+            .any(|name| ["memory", "cpu", "cpuacct", "pids", "freezer"].contains(&name));
         let root = Path::new("/sys/fs/cgroup").join(names);
         let group = root.join(path.trim_start_matches('/'));
         // In a container the path may be that of the machine, of which only the root is in sight.

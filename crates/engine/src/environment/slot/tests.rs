@@ -24,7 +24,7 @@ fn invocation() -> Invocation {
 
 /// A slot whose program has asked for its first event.
 fn ready() -> Slot {
-    let slot = Slot::new(TIMEOUT, IDLE);
+    let slot = Slot::new(TIMEOUT, IDLE, None);
     slot.program_starts(Phase::Init);
     assert!(
         slot.ask()
@@ -140,7 +140,7 @@ async fn a_runtime_that_never_asks_again_is_a_timeout_too() {
 
 #[tokio::test(start_paused = true)]
 async fn init_has_ten_seconds_and_is_repeated_inside_an_invoke() {
-    let slot = Slot::new(TIMEOUT, IDLE);
+    let slot = Slot::new(TIMEOUT, IDLE, None);
     slot.program_starts(Phase::Init);
     assert_eq!(until(slot.duty()), INIT_LIMIT);
     advance(INIT_LIMIT).await;

@@ -1,17 +1,17 @@
-//! What a sandbox has used and how much CPU it may use, through descriptors alone.
+//! What a sandbox has used, read from the files of its group.
 //!
-//! The spawner opens the files and sends them; the server tells them apart by their names.
+//! While the sandbox runs they stay open, so that metering an invoke is three reads; a frozen one holds none.
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::group_files::GroupFiles;
 
 /// Time over which a CPU quota is counted, in microseconds: short, so that a function with a small share is
 /// slowed down evenly and not stopped for a tenth of a second at a time.
 pub(super) const CPU_PERIOD_US: u64 = 20_000;
-/// The kernel takes no smaller quota.
-const CPU_QUOTA_US_MIN: u64 = 1_000;
 /// The longest of these files, `cpu.stat`, stays below a fourth of it.
 const FILE_BYTES_MAX: usize = 2_048;
 
@@ -23,111 +23,72 @@ pub(crate) struct Usage {
     pub(crate) oom_kills: u64,
 }
 
-/// Where CPU time stands, and in which unit.
-pub(crate) enum CpuUsage {
-    /// Version 1: one number of nanoseconds.
-    Nanoseconds(File),
-    /// Version 2: among other numbers, `usage_usec`.
-    Statistics(File),
+/// The open files of one group. What the machine does not count is absent, and reads as zero.
+struct Open {
+    memory_peak: Option<File>,
+    memory_events: Option<File>,
+    cpu_usage: Option<File>,
 }
 
-/// Where the quota is set.
-pub(crate) enum CpuQuota {
-    /// Version 1: microseconds in each period, -1 for none.
-    Quota(File),
-    /// Version 2: quota and period, `max` for none.
-    Max(File),
-}
-
-/// The files of one group. What the machine does not count is absent, and reads as zero.
-#[derive(Default)]
+/// Measures one group.
 pub(crate) struct Meter {
-    pub(super) memory_peak: Option<File>,
-    pub(super) memory_events: Option<File>,
-    pub(super) cpu_usage: Option<CpuUsage>,
-    pub(super) cpu_quota: Option<CpuQuota>,
+    files: GroupFiles,
+    open: Mutex<Option<Open>>,
 }
 
 impl Meter {
-    /// The descriptors to send.
-    pub(crate) fn into_descriptors(self) -> Vec<OwnedFd> {
-        let usage = self.cpu_usage.map(|usage| match usage {
-            CpuUsage::Nanoseconds(file) | CpuUsage::Statistics(file) => file,
-        });
-        let quota = self.cpu_quota.map(|quota| match quota {
-            CpuQuota::Quota(file) | CpuQuota::Max(file) => file,
-        });
-        let files = [self.memory_peak, self.memory_events, usage, quota];
-        files.into_iter().flatten().map(OwnedFd::from).collect()
+    pub(crate) fn new(files: GroupFiles) -> Self {
+        Self {
+            files,
+            open: Mutex::new(None),
+        }
     }
 
-    /// The meter whose descriptors were sent; `None` where there are none.
-    pub(crate) fn from_descriptors(descriptors: Vec<OwnedFd>) -> io::Result<Option<Self>> {
-        if descriptors.is_empty() {
-            return Ok(None);
-        }
-        let mut meter = Self::default();
-        for descriptor in descriptors {
-            let path = std::fs::read_link(format!("/proc/self/fd/{}", descriptor.as_raw_fd()))?;
-            let file = File::from(descriptor);
-            match path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default()
-            {
-                "memory.max_usage_in_bytes" | "memory.peak" | "memory.current" => {
-                    meter.memory_peak = Some(file);
-                }
-                "memory.oom_control" | "memory.events" => meter.memory_events = Some(file),
-                "cpuacct.usage" => meter.cpu_usage = Some(CpuUsage::Nanoseconds(file)),
-                "cpu.stat" => meter.cpu_usage = Some(CpuUsage::Statistics(file)),
-                "cpu.cfs_quota_us" => meter.cpu_quota = Some(CpuQuota::Quota(file)),
-                "cpu.max" => meter.cpu_quota = Some(CpuQuota::Max(file)),
-                other => return Err(io::Error::other(format!("{other} measures nothing"))),
-            }
-        }
-        Ok(Some(meter))
+    pub(crate) fn files(&self) -> &GroupFiles {
+        &self.files
     }
 
     /// Reads all of it: at most three small reads, which never wait.
     pub(crate) fn usage(&self) -> io::Result<Usage> {
-        let peak = self.memory_peak.as_ref().map(|file| read(file, number));
-        let kills = self
-            .memory_events
-            .as_ref()
-            .map(|file| read(file, |text| field(text, "oom_kill")));
-        let cpu_us = self.cpu_usage.as_ref().map(|usage| match usage {
-            CpuUsage::Nanoseconds(file) => {
-                read(file, number).map(|nanoseconds| nanoseconds / 1_000)
-            }
-            CpuUsage::Statistics(file) => read(file, |text| field(text, "usage_usec")),
-        });
+        let mut open = self.lock();
+        let open = match &mut *open {
+            Some(open) => open,
+            closed => closed.insert(Open::new(&self.files)?),
+        };
         Ok(Usage {
-            memory_peak_bytes: peak.transpose()?.unwrap_or_default(),
-            cpu_us: cpu_us.transpose()?.unwrap_or_default(),
-            oom_kills: kills.transpose()?.unwrap_or_default(),
+            memory_peak_bytes: read(open.memory_peak.as_ref(), number)?,
+            oom_kills: read(open.memory_events.as_ref(), |text| field(text, "oom_kill"))?,
+            cpu_us: read(open.cpu_usage.as_ref(), |text| match self.files {
+                GroupFiles::V1 { .. } => number(text).map(|nanoseconds| nanoseconds / 1_000),
+                GroupFiles::V2(_) => field(text, "usage_usec"),
+            })?,
         })
     }
 
-    /// Sets the quota in thousandths of a core; `None` takes it away.
-    pub(crate) fn set_cpu_limit(&self, millicores: Option<u32>) -> io::Result<()> {
-        let quota_us = millicores.map(|millicores| {
-            (u64::from(millicores) * CPU_PERIOD_US / 1_000).max(CPU_QUOTA_US_MIN)
-        });
-        let (file, text) = match (&self.cpu_quota, quota_us) {
-            (None, _) => return Ok(()),
-            (Some(CpuQuota::Quota(file)), Some(quota_us)) => (file, quota_us.to_string()),
-            (Some(CpuQuota::Quota(file)), None) => (file, "-1".to_owned()),
-            (Some(CpuQuota::Max(file)), Some(quota_us)) => {
-                (file, format!("{quota_us} {CPU_PERIOD_US}"))
-            }
-            (Some(CpuQuota::Max(file)), None) => (file, format!("max {CPU_PERIOD_US}")),
-        };
-        file.write_all_at(text.as_bytes(), 0)
+    /// Closes the files until the next reading.
+    pub(crate) fn rest(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn read(file: &File, parse: impl FnOnce(&str) -> Option<u64>) -> io::Result<u64> {
+impl Open {
+    fn new(files: &GroupFiles) -> io::Result<Self> {
+        Ok(Self {
+            memory_peak: files.memory_peak()?,
+            memory_events: files.memory_events()?,
+            cpu_usage: files.cpu_usage()?,
+        })
+    }
+}
+
+fn read(file: Option<&File>, parse: impl FnOnce(&str) -> Option<u64>) -> io::Result<u64> {
+    let Some(file) = file else {
+        return Ok(0);
+    };
     let mut bytes = [0; FILE_BYTES_MAX];
     let length = file.read_at(&mut bytes, 0)?;
     let text = str::from_utf8(&bytes[..length]).map_err(io::Error::other)?;

@@ -4,10 +4,11 @@
 //! removal of what a killed spawner left. Both interfaces of the kernel keep the same promises; `v1` and `v2`
 //! know their files. Refuses: to go on with half of what a controller was asked for.
 //!
-//! The spawner makes groups; the server measures them and sets their CPU quota through descriptors that the
-//! spawner opened, so that it needs no rights of its own.
+//! The spawner makes groups; the server measures them, sets their CPU quota and freezes them through files that
+//! the spawner gives it, so that it needs no rights of its own.
 
 mod files;
+mod group_files;
 mod meter;
 mod mounts;
 mod stale;
@@ -19,6 +20,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 use crate::missing::{Missing, Part};
+pub(crate) use group_files::GroupFiles;
 pub(crate) use meter::{Meter, Usage};
 
 /// Begins the names of our groups; the rest is the spawner's pid.
@@ -106,7 +108,7 @@ impl Group {
         }
     }
 
-    /// Kills every process in it.
+    /// Kills every process in it, a frozen one too.
     pub(crate) fn kill(&self) -> io::Result<()> {
         match self {
             Self::V1(group) => group.kill(),
@@ -122,11 +124,16 @@ impl Group {
         }
     }
 
-    /// What measures it, for the server.
-    pub(crate) fn meter(&self) -> io::Result<Meter> {
+    /// Lets the server, which has no rights of its own, steer it.
+    pub(crate) fn give_to(&self, server: (u32, u32)) -> io::Result<()> {
+        self.files().give_to(server)
+    }
+
+    /// Where it is measured and steered, for the server.
+    pub(crate) fn files(&self) -> GroupFiles {
         match self {
-            Self::V1(group) => group.meter(),
-            Self::V2(group) => group.meter(),
+            Self::V1(group) => group.files().clone(),
+            Self::V2(group) => group.files(),
         }
     }
 }

@@ -40,8 +40,9 @@ pub(super) fn remove_tree(group: &Path) {
         remove_tree(&entry.path());
     }
     for _ in 0..TRIES {
-        // Fails only for a group that is gone.
+        // Fails only for a group that is gone. Version 1 ends a frozen process when it is thawed.
         let _ = files::kill_processes(group);
+        let _ = files::write_if_there(group, "freezer.state", "THAWED");
         if files::remove(group).is_ok() {
             return;
         }

@@ -42,9 +42,7 @@ struct Inside {
 impl Inside {
     fn new(hierarchy: &mut Hierarchy, limits: &Limits) -> Self {
         let group = hierarchy.create(limits).unwrap();
-        let descriptors = group.meter().unwrap().into_descriptors();
-        assert_eq!(descriptors.len(), 4);
-        let meter = Meter::from_descriptors(descriptors).unwrap().unwrap();
+        let meter = Meter::new(group.files());
         let shell = Command::new("sh").stdin(Stdio::piped()).spawn().unwrap();
         enter(&group, Pid::from_child(&shell));
         Self {
@@ -144,8 +142,8 @@ fn the_cpu_quota_holds_and_is_taken_away() {
     };
     let percent = |hierarchy: &mut Hierarchy, millicores| {
         let mut inside = Inside::new(hierarchy, &LIMITS);
-        inside.meter.set_cpu_limit(Some(100)).unwrap();
-        inside.meter.set_cpu_limit(millicores).unwrap();
+        inside.meter.files().set_cpu_limit(Some(100)).unwrap();
+        inside.meter.files().set_cpu_limit(millicores).unwrap();
         let before = inside.meter.usage().unwrap();
         let start = Instant::now();
         assert!(inside.run(SPIN));
@@ -192,14 +190,42 @@ fn what_a_dead_spawner_left_is_removed_and_nothing_else() {
     group.remove().unwrap();
 }
 
-/// The group's folders in all hierarchies that measure something.
+/// The group's folders in all hierarchies that measure or steer something.
 fn folders(group: &Group) -> BTreeSet<PathBuf> {
-    let descriptors = group.meter().unwrap().into_descriptors();
-    let paths = descriptors.iter().map(|descriptor| {
-        let number = std::os::fd::AsRawFd::as_raw_fd(descriptor);
-        fs::read_link(format!("/proc/self/fd/{number}")).unwrap()
-    });
-    paths
-        .filter_map(|path| Some(path.parent()?.to_owned()))
-        .collect()
+    match group.files() {
+        GroupFiles::V2(folder) => [folder].into(),
+        GroupFiles::V1 {
+            memory,
+            cpu,
+            cpuacct,
+            freezer,
+        } => [memory, cpu, cpuacct, freezer]
+            .into_iter()
+            .flatten()
+            .collect(),
+    }
+}
+
+#[test]
+fn a_frozen_group_uses_no_cpu_goes_on_and_dies_when_it_is_killed() {
+    const STILL: Duration = Duration::from_millis(50);
+    let Some(mut hierarchy) = hierarchy("freeze") else {
+        return;
+    };
+    let mut inside = Inside::new(&mut hierarchy, &LIMITS);
+    let mut input = inside.shell.stdin.take().unwrap();
+    input.write_all(b"while :; do :; done").unwrap();
+    drop(input);
+    let used = |inside: &Inside| inside.meter.usage().unwrap().cpu_us;
+    until("it spins", || used(&inside) > 10_000);
+    let files = inside.group.files();
+    files.freeze(true).unwrap();
+    std::thread::sleep(STILL);
+    let before = used(&inside);
+    std::thread::sleep(STILL);
+    assert_eq!(used(&inside), before);
+    files.freeze(false).unwrap();
+    until("it goes on", || used(&inside) > before);
+    files.freeze(true).unwrap();
+    inside.end();
 }

@@ -1,6 +1,6 @@
 //! Version 1: a hierarchy for each controller, or for a few together.
 
-use super::meter::{CpuQuota, CpuUsage, Meter};
+use super::group_files::GroupFiles;
 use super::mounts::{Base, CONTROLLERS};
 use super::{Limits, files, stale};
 use std::fs::{self, File, OpenOptions};
@@ -53,21 +53,26 @@ impl Hierarchy {
         let name = self.next.to_string();
         self.next += 1;
         let mut group = Group {
-            memory: None,
-            cpu: None,
-            usage: None,
             folders: Vec::new(),
+            files: GroupFiles::V1 {
+                memory: None,
+                cpu: None,
+                cpuacct: None,
+                freezer: None,
+            },
         };
-        for root in &self.roots {
-            let folder = root.path.join(&name);
-            let made = fs::create_dir(&folder).and_then(|()| group.add(root, folder, limits));
-            if let Err(error) = made {
+        let made = self
+            .roots
+            .iter()
+            .try_for_each(|root| group.add(root, root.path.join(&name), limits));
+        match made {
+            Ok(()) => Ok(group),
+            Err(error) => {
                 // Empty as it is, it can be removed at once.
                 let _ = group.remove();
-                return Err(error);
+                Err(error)
             }
         }
-        Ok(group)
     }
 }
 
@@ -82,23 +87,35 @@ impl Drop for Hierarchy {
 /// A sandbox's group in each hierarchy.
 pub(crate) struct Group {
     folders: Vec<PathBuf>,
-    memory: Option<PathBuf>,
-    cpu: Option<PathBuf>,
-    usage: Option<PathBuf>,
+    files: GroupFiles,
 }
 
 impl Group {
     fn add(&mut self, root: &Root, folder: PathBuf, limits: &Limits) -> io::Result<()> {
+        fs::create_dir(&folder)?;
         self.folders.push(folder.clone());
+        let GroupFiles::V1 {
+            memory,
+            cpu,
+            cpuacct,
+            freezer,
+        } = &mut self.files
+        else {
+            return Ok(());
+        };
         for controller in &root.controllers {
             match controller.as_str() {
                 "memory" => {
                     limit_memory(&folder, limits.memory_bytes)?;
-                    self.memory = Some(folder.clone());
+                    *memory = Some(folder.clone());
                 }
                 "pids" => files::write(&folder, "pids.max", limits.processes_max)?,
-                "cpu" => self.cpu = Some(folder.clone()),
-                _ => self.usage = Some(folder.clone()),
+                "cpu" => {
+                    files::write(&folder, "cpu.cfs_period_us", super::meter::CPU_PERIOD_US)?;
+                    *cpu = Some(folder.clone());
+                }
+                "freezer" => *freezer = Some(folder.clone()),
+                _ => *cpuacct = Some(folder.clone()),
             }
         }
         Ok(())
@@ -111,10 +128,13 @@ impl Group {
         self.folders.iter().map(open).collect()
     }
 
+    /// A frozen process dies when it is thawed.
     pub(super) fn kill(&self) -> io::Result<()> {
-        self.folders
+        let killed = self
+            .folders
             .first()
-            .map_or(Ok(()), |folder| files::kill_processes(folder))
+            .map_or(Ok(()), |folder| files::kill_processes(folder));
+        killed.and(self.files.freeze(false))
     }
 
     pub(super) fn remove(&self) -> io::Result<()> {
@@ -123,24 +143,8 @@ impl Group {
             .try_for_each(|folder| files::remove(folder))
     }
 
-    pub(super) fn meter(&self) -> io::Result<Meter> {
-        let open = |folder: &Option<PathBuf>, file: &str| {
-            folder
-                .as_ref()
-                .map(|folder| File::open(folder.join(file)))
-                .transpose()
-        };
-        let quota = self
-            .cpu
-            .as_ref()
-            .map(|folder| open_quota(folder))
-            .transpose()?;
-        Ok(Meter {
-            memory_peak: open(&self.memory, "memory.max_usage_in_bytes")?,
-            memory_events: open(&self.memory, "memory.oom_control")?,
-            cpu_usage: open(&self.usage, "cpuacct.usage")?.map(CpuUsage::Nanoseconds),
-            cpu_quota: quota.map(CpuQuota::Quota),
-        })
+    pub(super) fn files(&self) -> &GroupFiles {
+        &self.files
     }
 }
 
@@ -155,11 +159,4 @@ fn limit_memory(folder: &Path, bytes: u64) -> io::Result<()> {
     )?;
     files::write_if_there(folder, "memory.memsw.limit_in_bytes", bytes)?;
     files::write_if_there(folder, "memory.swappiness", 0)
-}
-
-fn open_quota(folder: &Path) -> io::Result<File> {
-    files::write(folder, "cpu.cfs_period_us", super::meter::CPU_PERIOD_US)?;
-    OpenOptions::new()
-        .write(true)
-        .open(folder.join("cpu.cfs_quota_us"))
 }

@@ -1,9 +1,9 @@
 //! Version 2: one hierarchy for all controllers.
 
-use super::meter::{CpuQuota, CpuUsage, Meter};
+use super::group_files::GroupFiles;
 use super::{Limits, files, stale};
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -117,26 +117,7 @@ impl Group {
         files::remove(&self.folder)
     }
 
-    pub(super) fn meter(&self) -> io::Result<Meter> {
-        let open = |file: &str| match File::open(self.folder.join(file)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            file => file.map(Some),
-        };
-        // Before Linux 5.19 there is no peak; what is used now comes closest.
-        let peak =
-            open("memory.peak")?.map_or_else(|| open("memory.current"), |file| Ok(Some(file)));
-        let quota = match OpenOptions::new()
-            .write(true)
-            .open(self.folder.join("cpu.max"))
-        {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            file => Some(CpuQuota::Max(file?)),
-        };
-        Ok(Meter {
-            memory_peak: peak?,
-            memory_events: open("memory.events")?,
-            cpu_usage: open("cpu.stat")?.map(CpuUsage::Statistics),
-            cpu_quota: quota,
-        })
+    pub(super) fn files(&self) -> GroupFiles {
+        GroupFiles::V2(self.folder.clone())
     }
 }
