@@ -24,6 +24,9 @@ const OWN_ARCHITECTURE: u32 = 0xc000_00b7;
 /// What `setarch` sets for 32-bit tools.
 const PER_LINUX32: i32 = 8;
 
+/// Of asm-generic/ioctls.h; libc does not have it.
+const TIOCSETD: libc::Ioctl = 0x5423;
+
 /// Calls of the x32 interface have this bit; other numbers stay far below.
 const FOREIGN: u32 = 0x4000_0000;
 
@@ -128,9 +131,13 @@ fn check_code(check: Check) -> Vec<sock_filter> {
             let local = [libc::AF_UNIX as u32];
             on(0, either(&local, allow(), refuse(libc::EAFNOSUPPORT)))
         }
-        Check::NoTyping => {
-            let typing = [libc::TIOCSTI as u32, libc::TIOCLINUX as u32];
-            on(1, either(&typing, refuse(libc::EPERM), allow()))
+        Check::PlainTerminals => {
+            let other = [libc::TIOCSTI, libc::TIOCLINUX, TIOCSETD].map(|request| request as u32);
+            on(1, either(&other, refuse(libc::EPERM), allow()))
+        }
+        Check::NoLeases => {
+            let leases = [libc::F_SETLEASE as u32];
+            on(1, either(&leases, refuse(libc::EPERM), allow()))
         }
         Check::HarmlessPrctl => {
             let options: Vec<u32> = PRCTL_OPTIONS.iter().map(|option| *option as u32).collect();

@@ -21,8 +21,10 @@ pub(super) enum Check {
     SocketKinds,
     /// `socketpair`: local sockets alone.
     LocalSockets,
-    /// `ioctl`: nothing that types into a terminal.
-    NoTyping,
+    /// `ioctl`: nothing that types into a terminal, or loads the kernel's code for another kind of line.
+    PlainTerminals,
+    /// `fcntl`: no leases, by which a reader of shared code makes all others wait.
+    NoLeases,
     /// `prctl`: the options below, which change the caller alone.
     HarmlessPrctl,
     /// `personality`: what it is, and switches that debuggers and 32-bit tools set.
@@ -43,7 +45,7 @@ const EVERY_PROGRAM: &[i64] = calls! {
     SYS_read SYS_write SYS_openat SYS_close SYS_fstat SYS_newfstatat SYS_statx SYS_lseek SYS_mprotect
     SYS_munmap SYS_brk SYS_rt_sigaction SYS_rt_sigprocmask SYS_rt_sigreturn SYS_pread64 SYS_pwrite64 SYS_readv
     SYS_writev SYS_mremap SYS_madvise SYS_dup SYS_dup3 SYS_getpid SYS_execve SYS_exit SYS_exit_group SYS_wait4
-    SYS_waitid SYS_kill SYS_uname SYS_fcntl SYS_getcwd SYS_chdir SYS_fchdir SYS_getdents64 SYS_gettid SYS_futex
+    SYS_waitid SYS_kill SYS_uname SYS_getcwd SYS_chdir SYS_fchdir SYS_getdents64 SYS_gettid SYS_futex
     SYS_set_tid_address SYS_set_robust_list SYS_get_robust_list SYS_rseq SYS_prlimit64 SYS_getrandom
     SYS_clock_gettime SYS_clock_getres SYS_clock_nanosleep SYS_nanosleep SYS_gettimeofday SYS_getuid SYS_getgid
     SYS_geteuid SYS_getegid SYS_getppid SYS_sysinfo SYS_restart_syscall SYS_pipe2 SYS_ppoll SYS_pselect6
@@ -177,7 +179,8 @@ const DECIDED: &[Rule] = &[
     (libc::SYS_clone3, Verdict::Refuse(libc::ENOSYS as u16)),
     (libc::SYS_socket, Verdict::Check(Check::SocketKinds)),
     (libc::SYS_socketpair, Verdict::Check(Check::LocalSockets)),
-    (libc::SYS_ioctl, Verdict::Check(Check::NoTyping)),
+    (libc::SYS_ioctl, Verdict::Check(Check::PlainTerminals)),
+    (libc::SYS_fcntl, Verdict::Check(Check::NoLeases)),
     (libc::SYS_prctl, Verdict::Check(Check::HarmlessPrctl)),
     (libc::SYS_mmap, ordinary_pages(3, libc::MAP_HUGETLB)),
     (

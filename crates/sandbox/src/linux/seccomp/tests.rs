@@ -150,7 +150,11 @@ fn options_decide() {
     let ioctl = |request: u32| call(libc::SYS_ioctl, [0, request, 0]);
     assert_eq!(ioctl(libc::TIOCSTI as u32), refused(libc::EPERM));
     assert_eq!(ioctl(libc::TIOCLINUX as u32), refused(libc::EPERM));
+    assert_eq!(ioctl(0x5423), refused(libc::EPERM), "TIOCSETD");
     assert_eq!(ioctl(libc::FIONREAD as u32), ALLOW);
+    let fcntl = |command: i32| call(libc::SYS_fcntl, [0, command as u32, 0]);
+    assert_eq!(fcntl(libc::F_SETLEASE), refused(libc::EPERM));
+    assert_eq!(fcntl(libc::F_SETLK), ALLOW);
     let prctl = |option: i32| call(libc::SYS_prctl, [option as u32, 0, 0]);
     assert_eq!(prctl(libc::PR_SET_NAME), ALLOW);
     assert_eq!(prctl(libc::PR_SET_VMA), ALLOW);

@@ -834,7 +834,13 @@ fn immutable(_: &World) -> Outcome {
 
 /// Would make whoever opens the file wait for this process.
 fn lease(_: &World) -> Outcome {
-    none_of(["/usr/bin/true", "/usr/bin/env"].map(|path| {
+    let shared = [
+        "/usr/bin/true",
+        "/usr/bin/env",
+        "/etc/passwd",
+        "/var/task/hello.txt",
+    ];
+    none_of(shared.map(|path| {
         let file = File::open(path).expect("a file");
         let taken = call(
             libc::SYS_fcntl,

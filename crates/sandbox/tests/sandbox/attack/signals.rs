@@ -88,6 +88,12 @@ pub(super) const ATTACKS: &[Attack] = &[
         run: paste_into_a_terminal,
     },
     Attack {
+        name: "signals::change_a_terminals_discipline",
+        aims_at: "whoever reads the terminal",
+        stopped_by: &[Seccomp],
+        run: change_a_terminals_discipline,
+    },
+    Attack {
         name: "signals::terminal_of_the_machine",
         aims_at: "the operator's terminal",
         stopped_by: &[super::Layer::Root],
@@ -328,6 +334,12 @@ fn on_terminal(request: i64, argument: i64) -> Outcome {
 fn type_into_a_terminal(_: &World) -> Outcome {
     let letter = b'x';
     on_terminal(libc::TIOCSTI as i64, address(&letter))
+}
+
+/// The kernel would load code for N_HDLC.
+fn change_a_terminals_discipline(_: &World) -> Outcome {
+    let discipline = 13i32;
+    on_terminal(0x5423, address(&discipline))
 }
 
 fn paste_into_a_terminal(_: &World) -> Outcome {
