@@ -38,6 +38,11 @@ def sandbox_processes(server_pid):
     return [pid for pid in children(server_pid) if "__spawner" not in command_line(pid)]
 
 
+def spawners(server_pid):
+    """The one spawner of a server, while both live."""
+    return [pid for pid in children(server_pid) if "__spawner" in command_line(pid)]
+
+
 def cgroups():
     """The sandboxes' cgroups that exist now, on v1 or v2; those of somebody else's live spawner are not ours."""
     ours, found = children(os.getpid()), []

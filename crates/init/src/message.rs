@@ -73,4 +73,6 @@ pub enum Rejection {
     BadEntry,
     /// It inflates beyond what packages do.
     Ratio,
+    /// Entries that share bytes.
+    Overlap,
 }

@@ -17,12 +17,14 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use writer::Writer;
-use zip::ZipArchive;
 use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
 
 /// Most bytes that one byte of the package can honestly become: deflate's own maximum. More means that entries
 /// share their bytes.
 const RATIO_MAX: u64 = 1_032;
+/// How entries may be packed, which is all that AWS's own unpacker knows.
+const METHODS: [CompressionMethod; 2] = [CompressionMethod::Stored, CompressionMethod::Deflated];
 /// Longest target of a link.
 const LINK_BYTES_MAX: u64 = 4_096;
 
@@ -79,12 +81,13 @@ fn unpack_into(
             writer.folder(&path)?;
         } else if entry.is_symlink() {
             links.push((path, read_link(&mut entry, &mut budget)?));
-        } else if path::is_special(mode) {
+        } else if path::is_special(mode) || !METHODS.contains(&entry.compression()) {
             return Err(Rejection::BadEntry.into());
         } else {
             let modified_s = time::modified_s(&entry);
+            let declared = entry.size();
             writer.file(&path, mode, modified_s, |file| {
-                budget.copy(&mut entry, file)
+                budget.copy(&mut entry, file, declared)
             })?;
         }
     }
@@ -96,18 +99,18 @@ fn unpack_into(
     Ok((budget.written, entries))
 }
 
-/// Opens the archive, after a look at how many entries it claims: the reader keeps them all in memory.
+/// Opens the archive, after a look at how many entries it claims: the reader keeps them all in memory. Entries that
+/// share bytes are the way to the largest bombs, and no honest writer makes them.
 fn open(package: File, bytes: u64, entries_max: u32) -> Result<ZipArchive<File>, Error> {
-    let too_many = |entries: u64| entries > u64::from(entries_max);
-    if claim::entries(&package, bytes)
-        .map_err(Error::Io)?
-        .is_some_and(too_many)
-    {
+    if claim::entries(&package, bytes)? > u64::from(entries_max) {
         return Err(Rejection::TooManyEntries.into());
     }
-    let archive = ZipArchive::new(package)?;
-    if too_many(archive.len() as u64) {
+    let mut archive = ZipArchive::new(package)?;
+    if archive.len() as u64 > u64::from(entries_max) {
         return Err(Rejection::TooManyEntries.into());
+    }
+    if archive.has_overlapping_entries()? {
+        return Err(Rejection::Overlap.into());
     }
     Ok(archive)
 }
@@ -151,8 +154,15 @@ impl Budget {
         }
     }
 
-    fn copy(&mut self, source: &mut impl Read, target: &mut impl io::Write) -> Result<(), Error> {
+    /// Copies the declared bytes, and refuses a source that has fewer or more.
+    fn copy(
+        &mut self,
+        source: &mut impl Read,
+        target: &mut impl io::Write,
+        declared: u64,
+    ) -> Result<(), Error> {
         let mut chunk = vec![0; 64 << 10];
+        let before = self.written;
         loop {
             let length = match source.read(&mut chunk) {
                 Ok(0) => break,
@@ -163,7 +173,11 @@ impl Budget {
             self.spend(length as u64)?;
             target.write_all(&chunk[..length]).map_err(full_or_broken)?;
         }
-        Ok(())
+        if self.written - before == declared {
+            Ok(())
+        } else {
+            Err(Rejection::NotAZip.into())
+        }
     }
 }
 

@@ -124,11 +124,14 @@ impl Packages {
     }
 }
 
+const NON_EMPTY: &str = "Uploaded file must be a non-empty zip";
+/// What a zip begins with that has no entries.
+const EMPTY_ZIP: &[u8] = b"PK\x05\x06";
+
 fn check_size(package: &Bytes, bytes_max: u64) -> Result<(), Error> {
     match package.len() as u64 {
-        0 => Err(Error::Invalid(
-            "Uploaded file must be a non-empty zip".to_owned(),
-        )),
+        0 => Err(Error::Invalid(NON_EMPTY.to_owned())),
+        _ if package.starts_with(EMPTY_ZIP) => Err(Error::Invalid(NON_EMPTY.to_owned())),
         bytes if bytes > bytes_max => Err(Error::PackageTooLarge(bytes_max)),
         _ => Ok(()),
     }
@@ -140,27 +143,31 @@ async fn sha256(package: Bytes) -> Result<[u8; 32], Error> {
     hashed.map_err(|error| Error::Internal(error.to_string()))
 }
 
-/// AWS's texts for what AWS refuses too.
+/// AWS's sentence for every package that it cannot unpack.
+const NOT_UNZIPPED: &str =
+    "Could not unzip uploaded file. Please check your file, then try to upload again.";
+
+/// AWS's texts; where the zip is sound but hostile, what is wrong with it follows AWS's sentence.
 fn rejection_text(rejection: Rejection, unzipped_bytes_max: u64) -> String {
-    match rejection {
-        Rejection::NotAZip => {
-            "Could not unzip uploaded file. Please check your file, then try to upload again.".into()
-        }
+    let why = match rejection {
+        Rejection::NotAZip => return NOT_UNZIPPED.to_owned(),
         Rejection::TooLarge => {
-            format!("Unzipped size must be smaller than {unzipped_bytes_max} bytes")
+            return format!("Unzipped size must be smaller than {unzipped_bytes_max} bytes");
         }
-        Rejection::TooManyEntries => "The package has too many files and folders.".into(),
+        Rejection::TooManyEntries => "It has too many files and folders.",
         Rejection::BadPath => {
-            "The package holds a file whose path is absolute, leaves the package or is not readable.".into()
+            "It holds a path that is absolute, leaves the package, goes through a file or a link, or cannot be one."
         }
-        Rejection::BadLink => "The package holds a link that leaves the package.".into(),
+        Rejection::BadLink => "It holds a link that leaves the package.",
         Rejection::BadEntry => {
-            "The package holds an entry that is neither a file, a folder nor a link, or that is encrypted.".into()
+            "It holds an entry that is encrypted, compressed by another method than deflate, or neither a file, a \
+             folder nor a link."
         }
-        Rejection::Ratio => {
-            "The package unpacks to so many times its size that it is taken for an attack.".into()
+        Rejection::Ratio | Rejection::Overlap => {
+            "Its entries share bytes, so that it would unpack to many times its size."
         }
-    }
+    };
+    format!("{NOT_UNZIPPED} {why}")
 }
 
 #[cfg(test)]
