@@ -112,19 +112,34 @@ pub(crate) fn map_ids(pid: Pid, uid: IdMap, gid: IdMap, deny_setgroups: bool) ->
     )
 }
 
-/// Forbids further name spaces in this user name space; `proc` is a writable /proc. Kernels without one of
-/// the kinds have no file for it.
+/// What one user name space may have of what the kernel counts for a user, who without root is the same one for all
+/// sandboxes, and the operator: no further name space, some of the machine's 128 watchers of files.
+const LIMITS: [(&str, &str); 12] = [
+    ("max_user_namespaces", "0"),
+    ("max_mnt_namespaces", "0"),
+    ("max_pid_namespaces", "0"),
+    ("max_net_namespaces", "0"),
+    ("max_ipc_namespaces", "0"),
+    ("max_uts_namespaces", "0"),
+    ("max_cgroup_namespaces", "0"),
+    ("max_time_namespaces", "0"),
+    ("max_inotify_instances", "16"),
+    ("max_inotify_watches", "8192"),
+    ("max_fanotify_groups", "0"),
+    ("max_fanotify_marks", "0"),
+];
+
+/// Forbids more than that; `proc` is a writable /proc. Kernels without one of the kinds have no file for it.
 pub(crate) fn forbid_more(proc: BorrowedFd<'_>) -> rustix::io::Result<()> {
     use rustix::fs::{Mode, OFlags, openat};
     // Without one of its own they would be the machine's.
     if weaken::is_off(Layer::Userns) {
         return Ok(());
     }
-    const KINDS: [&str; 8] = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"];
-    for kind in KINDS {
-        let path = format!("sys/user/max_{kind}_namespaces");
+    for (name, limit) in LIMITS {
+        let path = format!("sys/user/{name}");
         match openat(proc, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
-            Ok(file) => rustix::io::write(file, b"0").map(drop)?,
+            Ok(file) => rustix::io::write(file, limit.as_bytes()).map(drop)?,
             Err(rustix::io::Errno::NOENT) => {}
             Err(error) => return Err(error),
         }

@@ -1,6 +1,7 @@
 //! The cases, by name.
 
 mod attacks;
+mod control;
 mod ends;
 mod limits;
 mod many;
@@ -48,6 +49,10 @@ pub(crate) const ALL: &[Case] = &[
     ("attacks_by_resources_are_stopped", suite::resources),
     ("attacks_on_neighbours_are_stopped", suite::neighbours),
     ("attacks_by_the_network_are_stopped", suite::the_network),
+    (
+        "attacks_arrive_without_a_sandbox",
+        control::attacks_arrive_without_a_sandbox,
+    ),
     (
         "bombs_hurt_only_themselves",
         attacks::bombs_hurt_only_themselves,

@@ -91,8 +91,8 @@ pub(super) const ATTACKS: &[Attack] = &[
     },
     Attack {
         name: "resources::watches",
-        aims_at: "the kernel's memory",
-        stopped_by: &[Kernel],
+        aims_at: "watchers of the user outside",
+        stopped_by: &[super::Layer::UserSpace],
         run: watches,
     },
     Attack {
@@ -338,7 +338,7 @@ fn threads(world: &World) -> Outcome {
 fn watches(_: &World) -> Outcome {
     let made = (0..2_000).take_while(|_| call(libc::SYS_inotify_init1, [0]).is_ok());
     let count = made.count();
-    must_hold(count <= 1024, format!("{count} of them"))
+    must_hold(count <= 16, format!("{count} of them"))
 }
 
 fn watchers(_: &World) -> Outcome {
