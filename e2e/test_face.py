@@ -134,6 +134,92 @@ def test_a_head_is_refused_at_once_and_told_nothing(small, case):
     assert signed_call_s(small) < CALL_S_MAX
 
 
+def frame(kind, flags, stream, payload):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def line(name, value):
+    """A header line that no table keeps, in HPACK."""
+    length = bytes([len(value)]) if len(value) < 127 else b"\x7f" + varint(len(value) - 127)
+    return b"\x00" + bytes([len(name)]) + name + length + value
+
+
+def varint(number):
+    out = b""
+    while number >= 128:
+        out += bytes([number % 128 + 128])
+        number //= 128
+    return out + bytes([number])
+
+
+# GET, http, and the path and authority of the health check.
+ASKED = b"\x82\x86" + line(b":path", b"/health") + line(b":authority", b"localhost")
+HEADERS, CONTINUATION, ENDS_STREAM, ENDS_HEAD = 1, 9, 1, 4
+
+
+def head_frames(block, ends=True):
+    """A head in frames of 16 KB."""
+    pieces = [block[at:at + 16_000] for at in range(0, len(block), 16_000)]
+    frames = [frame(CONTINUATION, 0, 1, piece) for piece in pieces]
+    frames[0] = frame(HEADERS, ENDS_STREAM, 1, pieces[0])
+    return b"".join(frames) + (frame(CONTINUATION, ENDS_HEAD, 1, b"") if ends else b"")
+
+
+HTTP2_HEADS = {
+    "a head of 70 KB": head_frames(ASKED + line(b"x", b"x" * 70_000)),
+    "a hundred lines and one": head_frames(ASKED + line(b"x", b"y") * 101),
+    "a head without end": head_frames(ASKED + line(b"x", b"y" * 100) * 40_000, ends=False),
+    "empty pieces of a head without end": (
+        frame(HEADERS, ENDS_STREAM, 1, ASKED) + frame(CONTINUATION, 0, 1, b"") * 40_000),
+    "a head that unpacks to much": head_frames(
+        ASKED + b"\x40\x01x\x7f" + varint(4_000 - 127) + b"y" * 4_000 + b"\xbe" * 20_000),
+    "another's host": head_frames(b"\x82\x86" + line(b":path", b"/health") + line(b":authority", b"evil.example")),
+    "no signature": head_frames(b"\x82\x86" + line(b":path", LIST.encode()) + line(b":authority", b"localhost")),
+    "a frame of 1 MB": frame(HEADERS, ENDS_STREAM | ENDS_HEAD, 1, ASKED + line(b"x", b"x" * 1_000_000)),
+}
+
+
+def refusal_over_http2(sock):
+    """Whether the call is refused: by a status that is no success, a reset, or the connection's end."""
+    data = b""
+    while True:
+        while len(data) >= 9 and len(data) >= 9 + (length := int.from_bytes(data[:3], "big")):
+            kind, payload, data = data[3], data[9:9 + length], data[9 + length:]
+            if kind == HEADERS:
+                # The first line is the status; 200 has a number of its own.
+                return payload[0] != 0x88
+            if kind in (3, 7):
+                return True
+        try:
+            piece = sock.recv(65536)
+        except ConnectionError:
+            return True
+        if not piece:
+            return True
+        data += piece
+
+
+@pytest.mark.parametrize("case", HTTP2_HEADS)
+def test_a_head_of_http2_is_refused_at_once(small, case):
+    before = memory_mib(small)
+    with connect(small) as sock:
+        start = time.monotonic()
+        try:
+            sock.sendall(PREFACE + HTTP2_HEADS[case])
+        except ConnectionError:
+            pass
+        assert refusal_over_http2(sock)
+        assert time.monotonic() - start < CALL_S_MAX
+        assert memory_mib(small) < before + 16
+    assert signed_call_s(small) < CALL_S_MAX
+
+
+def test_a_head_of_http2_is_answered(small):
+    with connect(small) as sock:
+        sock.sendall(PREFACE + head_frames(ASKED + line(b"x", b"y") * 90))
+        assert not refusal_over_http2(sock)
+
+
 # ---- time ----
 
 DAWDLERS = {
@@ -238,6 +324,54 @@ def test_a_crowd_beyond_every_place_delays_no_signed_call(small, case):
     finally:
         for sock in crowd:
             sock.close()
+
+
+RESET = b"".join(frame(HEADERS, ENDS_STREAM | ENDS_HEAD, stream, ASKED) + frame(3, 0, stream, b"\0\0\0\x08")
+                 for stream in range(1, 4_001, 2))
+
+# What a client can send without end: what it begins with, and what it repeats.
+FLOODS = {
+    "connections": (b"", None),
+    "health checks": (b"", b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" * 500),
+    "calls without signature": (b"", get() * 500),
+    "guessed signatures": (b"", get(AUTH.format("AKIAUNKNOWN") + "X-Amz-Date: 20260101T000000Z\r\n") * 100),
+    "requests that are taken back": (PREFACE + RESET, b""),
+    "pings": (PREFACE, frame(6, 0, 0, bytes(8)) * 1_000),
+    "settings": (PREFACE, frame(4, 0, 0, b"") * 1_000),
+    "windows": (PREFACE, frame(8, 0, 0, b"\0\0\0\1") * 1_000),
+}
+
+
+@pytest.mark.parametrize("case", FLOODS)
+def test_a_flood_delays_no_signed_call(small, case):
+    first, again = FLOODS[case]
+    end = time.monotonic() + 2
+    sent = []
+
+    def flood():
+        while time.monotonic() < end:
+            try:
+                with connect(small) as sock:
+                    sock.settimeout(0.2)
+                    sock.sendall(first)
+                    sent.append(case)
+                    while again and time.monotonic() < end:
+                        sock.sendall(again)
+                        sent.append(case)
+                        sock.recv(1 << 20)
+            except OSError:
+                pass
+
+    before = memory_mib(small)
+    threads = [threading.Thread(target=flood) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while time.monotonic() < end:
+        assert signed_call_s(small) < CALL_S_MAX
+    for thread in threads:
+        thread.join()
+    assert len(sent) > 10, "too little to be a flood"
+    assert memory_mib(small) < before + 32
 
 
 def test_a_known_client_keeps_its_connection_in_a_crowd(small):

@@ -76,7 +76,13 @@ pub(crate) async fn answer(
 
 /// The shape of an input that was held against the model.
 fn typed<T: DeserializeOwned>(input: Value) -> Result<T, Error> {
-    serde_json::from_value(input).map_err(|error| Error::Internal(format!("input: {error}")))
+    // The error's text may quote a value, and this one is for the log.
+    serde_json::from_value(input).map_err(|error| {
+        Error::Internal(format!(
+            "an input fits its model, not its type ({:?})",
+            error.classify()
+        ))
+    })
 }
 
 /// Names the function that a verb was refused for.
