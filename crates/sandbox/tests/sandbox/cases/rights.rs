@@ -15,7 +15,11 @@ pub(super) fn a_server_without_rights() {
     std::fs::write(folder.path().join("mine"), "x").expect("a file");
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).expect("mode");
     std::os::unix::fs::chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("owner");
-    let process = SpawnerProcess::start(&place::config(&folder)).expect("a spawner");
+    let config = lambkin_sandbox::SpawnerConfig {
+        server: Some((NOBODY, NOBODY)),
+        ..place::config(&folder)
+    };
+    let process = SpawnerProcess::start(&config).expect("a spawner");
     let seen = drop_privileges(NOBODY, NOBODY, folder.path()).expect("fewer rights");
     assert!(!is_root());
     assert!(seen.join("mine").exists());
@@ -43,6 +47,9 @@ pub(super) fn a_server_without_rights() {
         assert_eq!(inside.sh("id -u; cat hello.txt").await, "993\nhi");
         assert!(inside.sandbox.usage().expect("usage").memory_peak_bytes > 0);
         inside.sandbox.set_cpu_limit(Some(500)).expect("a quota");
+        let freezer = inside.sandbox.freezer().expect("a freezer");
+        freezer.freeze().expect("a frozen sandbox");
+        freezer.thaw().expect("a thawed one");
         inside.sandbox.destroy().await;
     });
 }
