@@ -72,10 +72,10 @@ pub(crate) struct Canaries {
 }
 
 /// A file whose waiting bytes are counted.
-struct NonBlocking(File);
+pub(crate) struct NonBlocking(pub(crate) File);
 
 impl NonBlocking {
-    fn waiting(&self) -> i32 {
+    pub(crate) fn waiting(&self) -> i32 {
         let mut count = -1;
         // SAFETY: FIONREAD writes an integer, which lives until the call returns.
         unsafe { libc::ioctl(self.0.as_raw_fd(), libc::FIONREAD, &raw mut count) };
@@ -339,21 +339,26 @@ fn start_process(secret: &str, folder: &Path) -> io::Result<(Child, u64, NonBloc
 
 /// The canary process: keeps its secret in memory and environment, tells where, counts signals on its output.
 pub(crate) fn process() -> ExitCode {
-    extern "C" fn count(_: i32) {
-        const OUTPUT: RawFd = 1;
-        // SAFETY: writes a constant byte; allowed in a handler.
-        unsafe { libc::write(OUTPUT, c"!".as_ptr().cast(), 1) };
-    }
     let secret = std::env::var("LAMBKIN_CANARY").unwrap_or_default();
-    for signal in COUNTED {
-        // SAFETY: the handler makes one system call and touches no memory.
-        unsafe { libc::signal(*signal, count as *const () as libc::sighandler_t) };
-    }
+    count_signals();
     // SAFETY: takes numbers only. Where only parents may trace, anybody may trace this process.
     unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY) };
     println!("{}", secret.as_ptr().addr());
     loop {
         std::thread::park();
+    }
+}
+
+/// From now on signals become bytes on the output.
+pub(crate) fn count_signals() {
+    extern "C" fn count(_: i32) {
+        const OUTPUT: RawFd = 1;
+        // SAFETY: writes a constant byte; allowed in a handler.
+        unsafe { libc::write(OUTPUT, c"!".as_ptr().cast(), 1) };
+    }
+    for signal in COUNTED {
+        // SAFETY: the handler makes one system call and touches no memory.
+        unsafe { libc::signal(*signal, count as *const () as libc::sighandler_t) };
     }
 }
 

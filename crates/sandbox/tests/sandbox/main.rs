@@ -11,6 +11,7 @@ mod cases;
 mod mode;
 mod outside;
 mod place;
+mod visitor;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         ["__case", mode, name] => run_case(mode, name),
         ["__attack", arguments @ ..] => attack::run(arguments),
         ["__canary"] => canaries::process(),
+        ["__visitor", init, name] => visitor::process(init, name),
         ["__neighbour", secret, name, key] => canaries::neighbour(secret, name, key),
         _ => run_all(&words),
     }

@@ -18,6 +18,7 @@ mod proc;
 mod processes;
 mod resources;
 mod signals;
+mod visitor;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -103,6 +104,7 @@ pub(crate) const GROUPS: &[&str] = &[
     "processes",
     "resources",
     "signals",
+    "visitor",
 ];
 
 /// Begins everything that must stay outside; what follows is random and known to the harness alone.
@@ -150,6 +152,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Attack> {
         network::ATTACKS,
         neighbours::ATTACKS,
         resources::ATTACKS,
+        visitor::ATTACKS,
     ]
     .into_iter()
     .flatten()

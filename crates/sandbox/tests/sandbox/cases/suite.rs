@@ -1,6 +1,6 @@
 //! Every attack, in a sandbox of its own, next to a neighbour; afterwards all that stands outside is as it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::attack::{self, Attack, Layer, SECRET};
 use crate::canaries::Canaries;
 use crate::place::{self, Inside, Place};
+use crate::visitor::Visitor;
 
 /// This program, inside.
 const PROBE: &str = "/var/runtime/probe";
@@ -52,6 +53,11 @@ pub(super) fn neighbours() {
     all_are_stopped(&["neighbours"]);
 }
 
+/// There Landlock is what stops most of them.
+pub(super) fn visitors() {
+    all_are_stopped(&["visitor"]);
+}
+
 pub(super) fn the_network() {
     all_are_stopped(&["network"]);
 }
@@ -88,11 +94,14 @@ pub(super) fn carry_out(groups: &'static [&'static str]) -> (Vec<Verdict>, Vec<S
             .collect();
         let (place, facts) = (Arc::new(place), Arc::new(facts));
         let (turns, mut running) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
-        for attack in attack::all().filter(|attack| groups.contains(&attack.group())) {
+        let chosen = attack::all().filter(|attack| groups.contains(&attack.group()));
+        let (with_visitors, others): (Vec<_>, Vec<_>) =
+            chosen.partition(|attack| attack.group() == "visitor");
+        for attack in others {
             let (place, facts, turns) = (place.clone(), facts.clone(), turns.clone());
             running.spawn(async move {
                 let _turn = turns.acquire().await.expect("a turn");
-                let result = try_one(&place, attack, &facts).await;
+                let result = try_one(&place, attack, &facts, false).await;
                 Verdict { attack, result }
             });
         }
@@ -105,6 +114,12 @@ pub(super) fn carry_out(groups: &'static [&'static str]) -> (Vec<Verdict>, Vec<S
             last = now;
             verdicts.push(verdict);
         }
+        // One at a time, so that the sandbox to visit is the one that came.
+        for attack in with_visitors {
+            let result = try_one(&place, attack, &facts, true).await;
+            verdicts.push(Verdict { attack, result });
+        }
+        changes.extend(differences(&last, &canaries.state(), "the last"));
         changes.extend(of_the_neighbour(neighbour).await);
         *ours.lock().unwrap_or_else(PoisonError::into_inner) = (verdicts, changes);
     });
@@ -192,10 +207,25 @@ async fn of_the_neighbour(mut neighbour: Inside) -> Option<String> {
     })
 }
 
-async fn try_one(place: &Place, attack: &Attack, facts: &[String]) -> Result<String, String> {
+async fn try_one(
+    place: &Place,
+    attack: &Attack,
+    facts: &[String],
+    visited: bool,
+) -> Result<String, String> {
+    let before = if visited {
+        place.traces().processes
+    } else {
+        BTreeSet::new()
+    };
     let mut inside = place.sandbox_of(spec(place)).await;
+    let visitor = visited.then(|| {
+        let came = &place.traces().processes - &before;
+        Visitor::enter(&came).expect("a visitor")
+    });
+    let more = visitor.as_ref().map(Visitor::facts).unwrap_or_default();
     let words = ["__attack", attack.name].map(str::to_owned);
-    let program = program(words.into_iter().chain(facts.iter().cloned()));
+    let program = program(words.into_iter().chain(facts.iter().chain(more).cloned()));
     inside
         .sandbox
         .start(&program)
@@ -215,7 +245,12 @@ async fn try_one(place: &Place, attack: &Attack, facts: &[String]) -> Result<Str
         read_all(&mut inside.output, &mut output),
     )
     .await;
+    let met = visitor.as_ref().map_or(0, Visitor::met);
+    drop(visitor);
     inside.sandbox.destroy().await;
+    if met != 0 {
+        return Err(format!("a visitor was reached {met} times"));
+    }
     judge(attack, end.ok().as_ref(), &String::from_utf8_lossy(&output))
 }
 

@@ -30,12 +30,11 @@ fn without(name: &str, layer: Layer) {
     let (alone, held): (Vec<_>, Vec<_>) = verdicts
         .iter()
         .partition(|verdict| verdict.attack.stopped_by == [layer]);
-    let arrived = alone
-        .iter()
-        .filter(|verdict| verdict.result.is_err())
-        .count();
+    let missed = alone.iter().filter(|verdict| verdict.result.is_ok());
+    let missed: Vec<_> = missed.map(|verdict| verdict.attack.name).collect();
+    let arrived = alone.len() - missed.len();
     println!(
-        "  without {name}: {arrived} of {} attacks arrive that it alone stops",
+        "  without {name}: {arrived} of {} attacks arrive that it alone stops, but {missed:?}",
         alone.len()
     );
     for Verdict { attack, result } in held.iter().filter(|verdict| verdict.result.is_err()) {
