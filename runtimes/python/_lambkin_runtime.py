@@ -13,6 +13,8 @@ from _lambkin_api import RuntimeApi
 from _lambkin_context import LambdaContext
 from _lambkin_json import dumps, loads
 
+# Given up at the first failure: what tells it is loaded from a file then, and the function may have used up all others.
+_spare_descriptors = [os.open(os.devnull, os.O_RDONLY)]
 _NOT_LOADED = "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code."
 
 
@@ -81,8 +83,7 @@ def load_or_end(api):
     try:
         return load(os.environ.get("_HANDLER", ""))
     except Exception as error:
-        from _lambkin_failure import log
-
+        log = import_failure().log
         import logging
 
         logging.warning(_NOT_LOADED)
@@ -132,8 +133,7 @@ def invoke(api, handler, headers, body):
         event = read_event(headers, body)
         result, content_type = write_result(handler(event, context))
     except Exception as error:
-        from _lambkin_failure import log
-
+        log = import_failure().log
         report = describe(error, request_id)
         log(report, _lambkin_logging.AS_JSON)
         flush()
@@ -142,6 +142,16 @@ def invoke(api, handler, headers, body):
         return api.fail(request_id, dumps(report), report["errorType"])
     flush()
     return api.respond(request_id, result, content_type)
+
+
+def import_failure():
+    """The module that tells failures."""
+    while _spare_descriptors:
+        try:
+            os.close(_spare_descriptors.pop())
+        except OSError:
+            pass
+    return import_module("_lambkin_failure")
 
 
 def set_trace(trace_id):
@@ -187,7 +197,8 @@ def write_result(result):
 
 
 def describe(error, request_id):
-    from _lambkin_failure import error_object, raised
+    failure = import_failure()
+    error_object, raised = failure.error_object, failure.raised
 
     if isinstance(error, Fault):
         return error_object(str(error), error.error_type, error.stack_trace, request_id)

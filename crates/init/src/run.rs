@@ -134,12 +134,21 @@ fn reap_ended(program: &mut Option<Pid>) -> io::Result<()> {
 
 /// Kills everything, reaps it, and tells the program's end if there was a program.
 fn end_all(program: &mut Option<Pid>, mut end: Option<WaitStatus>) -> io::Result<()> {
+    // One look for each that is reaped would cost a thousand processes a million steps.
+    let mut options = WaitOptions::empty();
     loop {
-        // Again in each round: a process may have been forked while the signals went out.
-        let _ = kill(EVERYBODY, Signal::SIGKILL);
-        match reap(WaitOptions::empty())? {
-            Some((pid, status)) if Some(pid) == *program => end = Some(status),
-            Some(_) => {}
+        if options == WaitOptions::empty() {
+            // Again in each round: a process may have been forked while the signals went out.
+            let _ = kill(EVERYBODY, Signal::SIGKILL);
+        }
+        match reap(options)? {
+            Some((pid, status)) => {
+                if Some(pid) == *program {
+                    end = Some(status);
+                }
+                options = WaitOptions::NOHANG;
+            }
+            None if options == WaitOptions::NOHANG => options = WaitOptions::empty(),
             None => break,
         }
     }

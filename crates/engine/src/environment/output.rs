@@ -9,6 +9,20 @@ const READ_BYTES: usize = 16 << 10;
 /// Most bytes of one drain: the largest pipe that an unprivileged process can make.
 const DRAIN_BYTES_MAX: usize = 1 << 20;
 
+/// Reads that empty a pipe of ordinary size.
+const READS_MAX: usize = 4;
+
+/// What is left in the pipe after a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Supply {
+    /// Nothing for now.
+    Spent,
+    /// More than a pipe holds as a rule: it is filled as fast as it is read.
+    Flood,
+    /// Nothing ever again.
+    Ended,
+}
+
 /// A pipe that is read by whoever needs its lines now.
 #[derive(Debug)]
 pub(crate) struct Output(pipe::Receiver);
@@ -41,16 +55,17 @@ impl Output {
         self.0.readable().await
     }
 
-    /// Reads once, as the reactor sees it. False at the end of the pipe.
-    pub(crate) fn read(&self, each: impl FnOnce(&[u8])) -> bool {
+    /// Reads what a pipe holds as a rule, as the reactor sees it.
+    pub(crate) fn read(&self, mut each: impl FnMut(&[u8])) -> Supply {
         let mut buffer = [0; READ_BYTES];
-        match self.0.try_read(&mut buffer) {
-            Ok(0) => false,
-            Ok(length) => {
-                each(&buffer[..length]);
-                true
+        for _ in 0..READS_MAX {
+            match self.0.try_read(&mut buffer) {
+                Ok(0) => return Supply::Ended,
+                Ok(length) => each(&buffer[..length]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Supply::Spent,
+                Err(_) => return Supply::Ended,
             }
-            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
         }
+        Supply::Flood
     }
 }

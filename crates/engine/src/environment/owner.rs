@@ -1,6 +1,7 @@
 //! The task that owns an environment: starts and stops its program, keeps its clocks, takes it down.
 
 use super::connections::Connections;
+use super::output::{Output, Supply};
 use super::slot::{Bereft, Duty};
 use super::{Environment, init_millicores};
 use crate::failure::Failure;
@@ -18,6 +19,8 @@ const KILL_TIMEOUT: Duration = Duration::from_millis(400);
 const INIT_ERROR_GRACE: Duration = Duration::from_millis(100);
 /// How long an invocation that was just taken may take to arrive.
 const HANDOFF_TIMEOUT: Duration = Duration::from_secs(1);
+/// A flood of log takes one part of the server's time in so many and one; the function waits meanwhile.
+const LOG_REST: u32 = 4;
 /// SIGKILL.
 const KILLED: i32 = 9;
 
@@ -30,6 +33,8 @@ pub(super) struct Owner {
     running: bool,
     /// The log pipe may have more.
     readable: bool,
+    /// Until then a flood of log waits in its pipe, and the function with it.
+    log_rests_until: Option<Instant>,
     /// The sandbox is of no use any more.
     lost: bool,
 }
@@ -56,6 +61,7 @@ impl Owner {
             connections: Connections::new(listener),
             running: false,
             readable: true,
+            log_rests_until: None,
             lost: false,
         }
     }
@@ -118,7 +124,7 @@ impl Owner {
                 change.map_or(Occurrence::Look, Occurrence::Connection)
             }
             event = environment.sandbox.event() => Occurrence::Event(event),
-            _ = environment.output.readable(), if self.readable => Occurrence::Output,
+            () = readable(&environment.output, self.log_rests_until), if self.readable => Occurrence::Output,
             () = environment.slot.woken() => Occurrence::Look,
             () = tokio::time::sleep_until(until) => Occurrence::Look,
             () = environment.host.stop.cancelled() => Occurrence::Stop,
@@ -126,12 +132,16 @@ impl Owner {
     }
 
     fn read_output(&mut self) {
+        let began = Instant::now();
         let mut books = self.environment.books();
-        self.readable = self
+        let supply = self
             .environment
             .output
             .read(|bytes| books.output(now(), bytes));
         books.flush(&self.environment.host.store);
+        self.readable = supply != Supply::Ended;
+        let rest = began.elapsed() * LOG_REST;
+        self.log_rests_until = (supply == Supply::Flood).then(|| Instant::now() + rest);
     }
 
     // ---- the program ----
@@ -181,6 +191,8 @@ impl Owner {
             self.running = false;
             self.lost |= event == Event::Gone;
         }
+        // To die takes CPU time too, and a thousand processes would need seconds of a small share.
+        environment.lift_cpu_limit();
         let killed = timeout(KILL_TIMEOUT, async {
             environment.sandbox.kill_programs().await?;
             if self.running {
@@ -311,4 +323,13 @@ impl Owner {
             environment.sandbox.destroy().await;
         }
     }
+}
+
+/// Resolves when the log is to be read. Cancel safe.
+async fn readable(output: &Output, rests_until: Option<Instant>) {
+    if let Some(until) = rests_until {
+        tokio::time::sleep_until(until).await;
+    }
+    // An error is told by the next read.
+    let _ = output.readable().await;
 }

@@ -20,6 +20,8 @@ use tail::Tail;
 /// Most bytes that one invoke, or the time between two, adds to the log; the rest is counted and dropped,
 /// so that a function that writes without end costs itself alone.
 const BYTES_PER_INVOKE_MAX: usize = 16 << 20;
+/// What a line costs besides its text, in memory and on its way to the store: a million empty ones are no small log.
+const LINE_BYTES: usize = 128;
 
 /// What a REPORT says.
 #[derive(Debug)]
@@ -155,9 +157,11 @@ impl Recorder {
         let kept = bytes.len().min(self.bytes_left);
         self.bytes_left -= kept;
         self.dropped_bytes += (bytes.len() - kept) as u64;
-        let mut lines = std::mem::take(&mut self.lines);
+        let (mut lines, before) = (std::mem::take(&mut self.lines), self.events.len());
         lines.split(&bytes[..kept], |line| self.push(now, line));
         self.lines = lines;
+        let cost = (self.events.len() - before) * LINE_BYTES;
+        self.bytes_left = self.bytes_left.saturating_sub(cost);
     }
 
     /// An invoke is over. Returns the tail, if it was asked for.
@@ -241,7 +245,8 @@ impl Recorder {
             self.note(
                 now,
                 &format!(
-                    "lambkin: {dropped} bytes of log were dropped: an invoke keeps {BYTES_PER_INVOKE_MAX}"
+                    "lambkin: {dropped} bytes of log were dropped: an invoke keeps {BYTES_PER_INVOKE_MAX}, \
+                     counting {LINE_BYTES} more for each line"
                 ),
             );
         }

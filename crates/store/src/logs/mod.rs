@@ -26,6 +26,7 @@ use lambkin_model::{FunctionName, RequestId, Timestamp};
 pub(crate) use segments::Caps;
 use segments::Segments;
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -39,6 +40,8 @@ const FOLDER: &str = "logs";
 const QUEUE_BATCHES_MAX: usize = 16_384;
 /// Bytes of messages that wait for the writer.
 const QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Accounts of what functions have in the queue; a few functions share one by chance.
+const ACCOUNTS: usize = 256;
 /// A reader waits this long for the writer to come to its marker.
 const MARKER_WAIT_MAX: Duration = Duration::from_secs(10);
 
@@ -51,9 +54,12 @@ pub struct Logs {
 }
 
 /// What callers and the writer share besides the queue.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     queued_bytes: AtomicUsize,
+    accounts: [AtomicUsize; ACCOUNTS],
+    /// Chosen at random, so that nobody can name a function into another's account.
+    accounting: RandomState,
     followers: Followers,
     /// Events that found the queue full or the disk failing; empty as a rule.
     lost: Mutex<HashMap<FunctionName, Lost>>,
@@ -66,7 +72,7 @@ impl Logs {
         folder::make_private(&folder).map_err(failed)?;
         let segments = Segments::scan(&folder, caps).map_err(failed)?;
         let (queue, commands) = sync_channel(QUEUE_BATCHES_MAX);
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::new());
         let mut writer = Writer::new(segments, Arc::clone(&shared));
         let data_dir = Arc::clone(data_dir);
         let body = move || {
@@ -92,15 +98,14 @@ impl Logs {
             stream: Arc::clone(&last.stream),
         };
         let bytes = event::queued_bytes(&events);
-        let before = self.shared.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let fits = before.saturating_add(bytes) <= QUEUE_BYTES_MAX;
+        let fits = self.shared.queue(function, bytes);
         let command = Command::Append {
             function: function.clone(),
             events,
             bytes,
         };
         if !fits || self.queue.try_send(command).is_err() {
-            self.shared.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.shared.unqueue(function, bytes);
             self.shared.lose(function, lost);
         }
     }
@@ -171,6 +176,34 @@ impl Logs {
 }
 
 impl Shared {
+    fn new() -> Self {
+        Self {
+            queued_bytes: AtomicUsize::new(0),
+            accounts: [const { AtomicUsize::new(0) }; ACCOUNTS],
+            accounting: RandomState::new(),
+            followers: Followers::default(),
+            lost: Mutex::default(),
+        }
+    }
+
+    /// Takes room in the queue, and tells whether it was there. A function may have as much as it leaves free: one
+    /// that floods has half of the queue, and there is always room for the lines of others.
+    fn queue(&self, function: &FunctionName, bytes: usize) -> bool {
+        let own = self.account(function).fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let all = self.queued_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        own <= QUEUE_BYTES_MAX.saturating_sub(all)
+    }
+
+    fn unqueue(&self, function: &FunctionName, bytes: usize) {
+        self.account(function).fetch_sub(bytes, Ordering::Relaxed);
+        self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn account(&self, function: &FunctionName) -> &AtomicUsize {
+        let number = self.accounting.hash_one(function) as usize;
+        &self.accounts[number % ACCOUNTS]
+    }
+
     fn lose(&self, function: &FunctionName, more: Lost) {
         let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         let events = lost.get(function).map_or(0, |before| before.events);

@@ -263,3 +263,14 @@ async fn events_beyond_the_queue_are_counted_in_the_log() {
     logs.append(&name("f"), vec![event(4, "again")]);
     assert_eq!(messages(&logs, "f", 1).await, ["again"]);
 }
+
+#[test]
+fn a_flood_leaves_room_for_the_lines_of_others() {
+    const LINE: usize = 1_000;
+    let shared = Shared::new();
+    while shared.queue(&name("flood"), LINE) {}
+    shared.unqueue(&name("flood"), LINE);
+    // By chance two names share an account; not all of these do.
+    let others: Vec<_> = (0..9).map(|number| name(&format!("f{number}"))).collect();
+    assert!(others.iter().any(|other| shared.queue(other, LINE)));
+}

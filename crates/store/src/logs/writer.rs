@@ -9,7 +9,6 @@ use super::followers::BEHIND_MAX;
 use super::segments::{Extent, Segments};
 use lambkin_model::FunctionName;
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError};
 use std::thread;
@@ -93,7 +92,7 @@ impl Writer {
                 events,
                 bytes,
             } => {
-                self.shared.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+                self.shared.unqueue(&function, bytes);
                 self.take(&function, events);
             }
             Command::Mark { function, answer } => {
