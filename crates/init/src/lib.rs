@@ -12,4 +12,4 @@ mod run;
 mod unpack;
 
 pub use run::run;
-pub use unpack::unpack;
+pub use unpack::{UnpackError, unpack, unpack_into};

@@ -20,6 +20,8 @@ use writer::Writer;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
+use UnpackError as Error;
+
 /// Most bytes that one byte of the package can honestly become: deflate's own maximum. More means that entries
 /// share their bytes.
 const RATIO_MAX: u64 = 1_032;
@@ -40,7 +42,7 @@ pub fn unpack(bytes_max: u64, entries_max: u32) -> io::Result<()> {
 
 /// Why nothing was unpacked.
 #[derive(Debug)]
-pub(crate) enum Error {
+pub enum UnpackError {
     /// The package is at fault.
     Rejected(Rejection),
     /// The machine is.
@@ -62,7 +64,11 @@ impl From<ZipError> for Error {
     }
 }
 
-fn unpack_into(
+/// Unpacks a package into an empty folder. Tells the bytes of all files, and the entries.
+///
+/// # Errors
+/// The package's fault or the machine's; what was written until then is worthless.
+pub fn unpack_into(
     folder: &str,
     package: File,
     bytes_max: u64,

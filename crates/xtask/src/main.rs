@@ -1,7 +1,8 @@
-//! The project's own chores: `cargo xtask test | guest | tidy | codegen | bench`.
+//! The project's own chores: `cargo xtask test | fuzz | guest | tidy | codegen | bench`.
 
 mod bench;
 mod codegen;
+mod fuzz;
 mod guest;
 mod setup;
 mod stage;
@@ -22,6 +23,8 @@ struct Args {
 enum Chore {
     /// Install what the tests need and run them all.
     Test(test::Options),
+    /// Feed the parsers of hostile input with ever new input, ten minutes each.
+    Fuzz(fuzz::Options),
     /// Check control groups of version 2 and the systemd units in an emulated machine.
     Guest(guest::Options),
     /// Hold the tree against the crate rules and the house rules.
@@ -42,6 +45,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Args::parse().chore {
         Chore::Test(options) => test::run(&options),
+        Chore::Fuzz(options) => fuzz::run(&options),
         Chore::Guest(options) => guest::run(&options),
         Chore::Tidy => tidy::run(),
         Chore::Codegen { check } => codegen::run(check),

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::stage::{Stages, command};
-use crate::{guest, setup, workspace};
+use crate::{fuzz, guest, setup, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -20,6 +20,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if options.only.is_none() {
         stages.run("unit and integration tests", cargo_tests);
         stages.run("attacks with one layer off", weakened_tests);
+        stages.run("fuzzing", || fuzz::run(&fuzz::Options::short()));
     }
     if ready && built {
         stages.run("end-to-end tests", || end_to_end(options.only.as_deref()));
