@@ -127,6 +127,7 @@ pub(crate) const WEAKENED: &[Case] = &[
         "attacks_without_the_user_space",
         weakened::without_the_user_space,
     ),
+    ("attacks_without_all_of_them", weakened::without_all_of_them),
 ];
 #[cfg(not(feature = "weaken"))]
 pub(crate) const WEAKENED: &[Case] = &[];

@@ -99,11 +99,11 @@ fn landlock_version() -> i64 {
 /// `PID NAME`: the visitor itself. Its first process only waits for the second, which is in the process name space.
 pub(crate) fn process(init: &str, name: &str) -> ExitCode {
     let visit = || -> io::Result<()> {
-        enter_spaces(init)?;
+        let ids = enter_spaces(init)?;
         // SAFETY: this program has one thread.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
-            0 => stay(name),
+            0 => stay(name, ids),
             pid => {
                 let left = io::stdin().lines().count();
                 // SAFETY: ends and reaps a child of this process.
@@ -125,22 +125,32 @@ pub(crate) fn process(init: &str, name: &str) -> ExitCode {
     }
 }
 
-fn enter_spaces(init: &str) -> io::Result<()> {
-    let space = |kind: &str| File::open(format!("/proc/{init}/ns/{kind}"));
+/// Tells which user and group that of the sandbox are there.
+fn enter_spaces(init: &str) -> io::Result<(u32, u32)> {
+    let folder = format!("/proc/{init}");
+    let space = |kind: &str| File::open(format!("{folder}/ns/{kind}"));
     let spaces = ["user", "pid", "net", "ipc"].map(space);
     let own = fs::read_link("/proc/self/ns/user")?;
-    let same = fs::read_link(format!("/proc/{init}/ns/user"))? == own;
+    let same = fs::read_link(format!("{folder}/ns/user"))? == own;
+    // Without a name space of users, in a weakened build, they are the machine's.
+    let status = fs::read_to_string(format!("{folder}/status"))?;
+    let outside = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    let ids = outside("Uid:").zip(outside("Gid:"));
+    let ids = if same { ids } else { Some((USER, GROUP)) };
     for space in spaces.into_iter().skip(usize::from(same)) {
         // SAFETY: takes numbers only.
         if unsafe { libc::setns(space?.as_raw_fd(), 0) } != 0 {
             return Err(io::Error::last_os_error());
         }
     }
-    Ok(())
+    ids.ok_or(io::ErrorKind::InvalidData.into())
 }
 
-fn stay(name: &str) -> io::Result<()> {
-    become_its_user()?;
+fn stay(name: &str, ids: (u32, u32)) -> io::Result<()> {
+    become_its_user(ids)?;
     let secret = std::env::var("LAMBKIN_CANARY").map_err(io::Error::other)?;
     let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?;
     count_signals();
@@ -155,27 +165,14 @@ fn stay(name: &str) -> io::Result<()> {
 }
 
 /// Without any capability, and open to whoever is the same user.
-fn become_its_user() -> io::Result<()> {
+fn become_its_user((user, group): (u32, u32)) -> io::Result<()> {
     let header = [0x2008_0522u32, 0];
     let none = [0u32; 6];
-    // Without a name space of users its ids are the machine's: then this is nobody else than before.
-    let mapped = fs::read_to_string("/proc/self/uid_map")?
-        .split_whitespace()
-        .next()
-        == Some("993");
     // SAFETY: numbers, and two structures that outlive the calls.
     let results = unsafe {
         [
-            if mapped {
-                libc::setresgid(GROUP, GROUP, GROUP)
-            } else {
-                0
-            },
-            if mapped {
-                libc::setresuid(USER, USER, USER)
-            } else {
-                0
-            },
+            libc::setresgid(group, group, group),
+            libc::setresuid(user, user, user),
             libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) as i32,
             libc::prctl(libc::PR_SET_DUMPABLE, 1),
             libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY),

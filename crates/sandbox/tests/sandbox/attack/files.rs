@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use super::Layer::{Flags, Kernel, Landlock, Rights, Root, Seccomp};
+use super::Layer::{Flags, Kernel, Landlock, OwnUser, Rights, Root, Seccomp};
 use super::{
     Attack, Outcome, World, address, breached, call, must_fail, must_hide, must_hold, none_of,
     place, stopped,
@@ -233,8 +233,14 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "files::lease",
         aims_at: "files that others open",
-        stopped_by: &[Rights],
+        stopped_by: &[Seccomp, OwnUser],
         run: lease,
+    },
+    Attack {
+        name: "files::lease_of_an_own_file",
+        aims_at: "time of the kernel",
+        stopped_by: &[Seccomp],
+        run: lease_of_an_own_file,
     },
     Attack {
         name: "files::execute_in_shm",
@@ -833,6 +839,19 @@ fn immutable(_: &World) -> Outcome {
 }
 
 /// Would make whoever opens the file wait for this process.
+fn leased(path: &str) -> (String, Outcome) {
+    let file = File::open(path).expect("a file");
+    let taken = call(
+        libc::SYS_fcntl,
+        [
+            file.as_raw_fd().into(),
+            libc::F_SETLEASE.into(),
+            libc::F_WRLCK.into(),
+        ],
+    );
+    (path.to_owned(), must_fail(taken))
+}
+
 fn lease(_: &World) -> Outcome {
     let shared = [
         "/usr/bin/true",
@@ -840,18 +859,12 @@ fn lease(_: &World) -> Outcome {
         "/etc/passwd",
         "/var/task/hello.txt",
     ];
-    none_of(shared.map(|path| {
-        let file = File::open(path).expect("a file");
-        let taken = call(
-            libc::SYS_fcntl,
-            [
-                file.as_raw_fd().into(),
-                libc::F_SETLEASE.into(),
-                libc::F_WRLCK.into(),
-            ],
-        );
-        (path.to_owned(), must_fail(taken))
-    }))
+    none_of(shared.map(leased))
+}
+
+fn lease_of_an_own_file(_: &World) -> Outcome {
+    fs::write("/tmp/leased", "x").expect("a file");
+    leased("/tmp/leased").1
 }
 
 fn execute_in_shm(_: &World) -> Outcome {

@@ -48,7 +48,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "kernel::canarys_key_by_name",
         aims_at: "a key of the user outside",
-        stopped_by: &[Seccomp, super::Layer::UserSpace],
+        stopped_by: &[Seccomp, super::Layer::UserSpace, super::Layer::OwnUser],
         run: canarys_key_by_name,
     },
     Attack {
@@ -138,7 +138,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "kernel::watch_whole_mounts",
         aims_at: "what others open",
-        stopped_by: &[Seccomp],
+        stopped_by: &[Seccomp, super::Layer::UserSpace],
         run: watch_whole_mounts,
     },
     Attack {

@@ -263,6 +263,7 @@ fn signal_by_a_socket(world: &World) -> Outcome {
         [number, libc::F_SETFL.into(), i64::from(libc::O_ASYNC)],
     );
     let _ = std::io::Write::write(&mut &other, b"x");
+    std::thread::sleep(std::time::Duration::from_millis(50));
     stopped(format!("{set:?} {armed:?}, here"))
 }
 
