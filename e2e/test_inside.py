@@ -35,7 +35,7 @@ PYTHON = {
     "database": 499_500,
     "certificates": [True, True, 8],
     "tls": ["private", "TLSv1.3"],
-    "processors": [3, True, True, 4096],
+    "processors": [3, True, True, 4096, 0],
     "who_am_i": ["sbx_user1051", "sbx_user1051", "/tmp", "/tmp", "127.0.0.1", 443, True],
     "inotify": "noticed",
     "descriptors_that_tell": ["event", "signal", "timer"],

@@ -363,7 +363,7 @@ def tls():
 
 
 def processors():
-    return [len(os.getloadavg()), os.cpu_count() >= 1, len(os.sched_getaffinity(0)) >= 1, os.sysconf("SC_PAGESIZE")]
+    return [len(os.getloadavg()), os.cpu_count() >= 1, len(os.sched_getaffinity(0)) >= 1, os.sysconf("SC_PAGESIZE"), os.nice(0)]
 
 
 def who_am_i():

@@ -36,7 +36,7 @@ use crate::linux::namespaces::{self, IdMap};
 use crate::linux::privilege::{self, SANDBOX_GID, SANDBOX_UID};
 use crate::linux::{
     capabilities, descriptors, dev, image, landlock, limits, mounts, network, parent_death, pidfd,
-    proc, seccomp, signals,
+    priority, proc, seccomp, signals,
 };
 use crate::protocol;
 use crate::weaken::{self, Layer};
@@ -182,6 +182,8 @@ fn release(host: &Host, blueprint: &Blueprint, pid: Pid, begun: &Begun) -> Resul
     if !weaken::is_off(Layer::Userns) {
         namespaces::map_ids(pid, uid, gid, host.rootless).map_err(at("map user ids"))?;
     }
+    // Without privilege it stays as it is, and is only slower at clearing up.
+    let _ = priority::raise(pid);
     rustix::io::write(&begun.setup, b"!")
         .map_err(at("release a new process"))
         .map(drop)

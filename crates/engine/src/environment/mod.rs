@@ -170,15 +170,7 @@ impl Environment {
 
     /// Without the limit a function only has more than it pays for, so its failure stops nothing.
     fn limit_cpu(&self, millicores: u32) {
-        self.set_cpu_limit(Some(millicores));
-    }
-
-    fn lift_cpu_limit(&self) {
-        self.set_cpu_limit(None);
-    }
-
-    fn set_cpu_limit(&self, millicores: Option<u32>) {
-        if let Err(error) = self.sandbox.set_cpu_limit(millicores) {
+        if let Err(error) = self.sandbox.set_cpu_limit(Some(millicores)) {
             tracing::warn!(%error, "cannot set an environment's CPU limit");
         }
     }

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
 
 /// A timeout is answered within half a second: what is not dead by then is given up with its sandbox.
-const KILL_TIMEOUT: Duration = Duration::from_millis(400);
+const KILL_TIMEOUT: Duration = Duration::from_millis(300);
 /// How long a program that reported an INIT error may take to end by itself, so that its last lines are kept.
 const INIT_ERROR_GRACE: Duration = Duration::from_millis(100);
 /// How long an invocation that was just taken may take to arrive.
@@ -191,8 +191,10 @@ impl Owner {
             self.running = false;
             self.lost |= event == Event::Gone;
         }
-        // To die takes CPU time too, and a thousand processes would need seconds of a small share.
-        environment.lift_cpu_limit();
+        // To die takes CPU time too: a thousand processes would need seconds of a small share.
+        environment.limit_cpu(init_millicores(
+            environment.generation.function().settings.memory_mb,
+        ));
         let killed = timeout(KILL_TIMEOUT, async {
             environment.sandbox.kill_programs().await?;
             if self.running {

@@ -14,6 +14,7 @@ pub(crate) mod namespaces;
 pub(crate) mod network;
 pub(crate) mod parent_death;
 pub(crate) mod pidfd;
+pub(crate) mod priority;
 pub(crate) mod privilege;
 pub(crate) mod proc;
 pub(crate) mod root_template;
