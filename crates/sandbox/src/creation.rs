@@ -38,6 +38,7 @@ use crate::linux::{
     capabilities, descriptors, dev, image, landlock, limits, mounts, network, parent_death, pidfd,
     priority, proc, seccomp, signals,
 };
+use crate::profile::{self, Step};
 use crate::protocol;
 use crate::weaken::{self, Layer};
 
@@ -129,6 +130,7 @@ pub(crate) fn begin(
             .map_or(Ok(Vec::new()), Group::entrances)
             .map_err(at("open a control group"))?,
     };
+    profile::done(Step::Sockets);
     let into = group.and_then(Group::clone_fd);
     let (pid, process) = host
         .spaces
@@ -138,6 +140,7 @@ pub(crate) fn begin(
             })
         })?
         .map_err(at("make name spaces"))?;
+    profile::done(Step::Clone);
     let begun = Begun {
         process,
         setup,
@@ -145,7 +148,10 @@ pub(crate) fn begin(
         output,
     };
     match release(host, blueprint, pid, &begun) {
-        Ok(()) => Ok(begun),
+        Ok(()) => {
+            profile::done(Step::Maps);
+            Ok(begun)
+        }
         Err(failure) => {
             abandon(&begun.process);
             Err(failure)
@@ -222,6 +228,7 @@ fn slot(number: usize) -> BorrowedFd<'static> {
 }
 
 fn inside(host: &Host, blueprint: &Blueprint, inherited: &Inherited<'_>) {
+    profile::begin_inside();
     let output = match &blueprint.job {
         Job::Run => inherited.output,
         Job::Unpack { package, .. } => package.as_fd(),
@@ -246,15 +253,19 @@ fn inside(host: &Host, blueprint: &Blueprint, inherited: &Inherited<'_>) {
 }
 
 fn become_init(host: &Host, blueprint: &Blueprint) -> Result<Infallible, Failure> {
+    profile::done(Step::Joined);
     take_identity(host, blueprint.owner)?;
+    profile::done(Step::Identity);
     let working_folder = match blueprint.job {
         Job::Run => {
             open_network()?;
+            profile::done(Step::Network);
             c"/"
         }
         Job::Unpack { .. } => c"/var/task",
     };
     enter_root(blueprint)?;
+    profile::done(Step::Pivot);
     sethostname(HOST_NAME).map_err(at("set the host name"))?;
     setdomainname(b"(none)").map_err(at("set the domain name"))?;
     chdir(working_folder).map_err(at("enter the working folder"))?;
@@ -272,6 +283,7 @@ fn take_identity(host: &Host, owner: (u32, u32)) -> Result<(), Failure> {
             rustix::io::Errno::PIPE,
         ));
     }
+    profile::done(Step::Released);
     // SAFETY: the flag leaves the descriptor table alone, which is what can break owned descriptors.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWCGROUP) }
         .map_err(at("make a cgroup name space"))?;
@@ -300,8 +312,11 @@ fn enter_root(blueprint: &Blueprint) -> Result<(), Failure> {
     if blueprint.tmp.is_some() {
         mounts::attach(slot(TMP), root, "tmp").map_err(at("mount /tmp"))?;
     }
+    profile::done(Step::Root);
     dev::mount_private(root, blueprint.shm_bytes)?;
+    profile::done(Step::Devices);
     proc::mount(root)?;
+    profile::done(Step::Proc);
     fchdir(root).map_err(at("enter the root"))?;
     pivot_root(".", ".").map_err(at("change the root"))?;
     unmount(".", UnmountFlags::DETACH).map_err(at("leave the old root"))
@@ -312,14 +327,18 @@ fn renounce(host: &Host, job: &Job) -> Result<(), Failure> {
     limits::apply().map_err(at("set limits"))?;
     set_no_new_privs(true).map_err(at("set no_new_privs"))?;
     capabilities::drop_all().map_err(at("drop capabilities"))?;
+    profile::done(Step::Rights);
     if !weaken::is_off(Layer::Landlock) {
         landlock::restrict(matches!(job, Job::Unpack { .. })).map_err(at("restrict files"))?;
     }
+    profile::done(Step::Landlock);
     signals::restore();
     if weaken::is_off(Layer::Seccomp) {
         return Ok(());
     }
-    seccomp::install(&host.filter).map_err(at("install the system-call filter"))
+    seccomp::install(&host.filter).map_err(at("install the system-call filter"))?;
+    profile::done(Step::Filter);
+    Ok(())
 }
 
 fn exec(job: &Job) -> Result<Infallible, Failure> {

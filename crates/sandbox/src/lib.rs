@@ -24,6 +24,7 @@ mod linux;
 mod missing;
 mod package;
 mod process;
+mod profile;
 mod protocol;
 mod sandbox;
 mod self_test;

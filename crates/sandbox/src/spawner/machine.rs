@@ -21,6 +21,7 @@ use crate::linux::mount_spaces::MountSpaces;
 use crate::linux::tmp_image::TmpImages;
 use crate::linux::{landlock, mounts, privilege, user_space};
 use crate::missing::{self, Missing};
+use crate::profile::{self, Step};
 use crate::protocol::CreateSandbox;
 use crate::spec::Root;
 
@@ -197,7 +198,9 @@ impl Machine {
         processes_max: u32,
         draw: impl FnOnce(&mut Self, (u32, u32)) -> Result<Blueprint, Failure>,
     ) -> Result<(Begun, Option<Group>), Failure> {
+        profile::begin_outside();
         let blueprint = draw(self, (uid, uid))?;
+        profile::done(Step::Copies);
         let limits = cgroup::Limits {
             memory_bytes,
             processes_max,
@@ -205,6 +208,7 @@ impl Machine {
         let group = self
             .make_group(&limits)
             .map_err(at("make a control group"))?;
+        profile::done(Step::Group);
         match creation::begin(&self.host, &blueprint, group.as_ref()) {
             Ok(begun) => Ok((begun, group)),
             Err(failure) => {

@@ -46,6 +46,7 @@ pub fn run_spawner() -> ExitCode {
 
 fn serve(socket: OwnedFd) -> Result<(), Failure> {
     signals::outlive_the_terminal();
+    let _printed_at_the_end = crate::profile::prepare();
     let hello = protocol::receive::<Hello>(&socket).map_err(crate::failure::at("hear the server"));
     let Some((Hello { config }, _)) = hello? else {
         return Ok(());

@@ -75,7 +75,7 @@ pub(crate) fn serve<F: Future<Output = ()>>(
             folder,
             pid,
         });
-        tokio::time::timeout(Duration::from_secs(180), work)
+        tokio::time::timeout(Duration::from_secs(300), work)
             .await
             .expect("a case ends");
     });

@@ -18,7 +18,7 @@ pub(super) fn measure(server: &Server, rounds: u32) -> anyhow::Result<String> {
         String::from("\ncold start                 first invoke ms   floor ms   ratio   floor\n");
     for language in Language::ALL {
         for memory_mb in [1_769, 128] {
-            let floor = floor(language)?;
+            let floor = floor(server, language)?;
             let (mut starts, mut floors) = (Vec::new(), Vec::new());
             for round in 0..rounds {
                 floors.push(repeat(|_| floor.run_ms())?);
@@ -45,10 +45,10 @@ pub(super) fn measure(server: &Server, rounds: u32) -> anyhow::Result<String> {
     Ok(table)
 }
 
-fn floor(language: Language) -> anyhow::Result<Floor> {
+fn floor(server: &Server, language: Language) -> anyhow::Result<Floor> {
     match language {
-        Language::Python => Floor::python(),
-        Language::Node => Floor::node(),
+        Language::Python => Floor::interpreter(server, language, &["-c", "pass"]),
+        Language::Node => Floor::interpreter(server, language, &["-e", "0"]),
         Language::Rust => Ok(Floor::program(&deploy::static_true()?)),
     }
 }

@@ -46,7 +46,7 @@ impl Language {
         }
     }
 
-    fn runtime(self) -> &'static str {
+    pub(super) fn runtime(self) -> &'static str {
         match self {
             Self::Python => "python3.11",
             Self::Node => "nodejs20.x",

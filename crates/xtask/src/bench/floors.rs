@@ -5,6 +5,12 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
+use lambkin_wire::admin::{RUNTIMES, RuntimeLine};
+
+use super::connection::Connection;
+use super::deploy::Language;
+use super::request;
+use super::server::Server;
 
 /// A program whose bare start a cold start is measured against.
 pub(super) struct Floor {
@@ -13,18 +19,23 @@ pub(super) struct Floor {
 }
 
 impl Floor {
-    pub(super) fn python() -> anyhow::Result<Self> {
-        let script = "import sys; print(sys.executable if sys.base_prefix == sys.prefix else sys.base_prefix)";
+    /// The very interpreter that the server starts for the language's runtime, or for the nearest that it has.
+    pub(super) fn interpreter(
+        server: &Server,
+        language: Language,
+        arguments: &'static [&'static str],
+    ) -> anyhow::Result<Self> {
+        let request = request::signed(server, "GET", RUNTIMES, b"")?;
+        let mut connection = Connection::open(server.address)?;
+        let (_, body) = connection.call(&request)?;
+        let found: Vec<RuntimeLine> = serde_json::from_slice(body)?;
+        let exact = found.iter().find(|line| line.runtime == language.runtime());
+        let of_language = |line: &&RuntimeLine| line.runtime.starts_with(language.name());
+        let line = exact.or_else(|| found.iter().find(of_language));
+        let line = line.with_context(|| format!("the server has no {}", language.name()))?;
         Ok(Self {
-            program: ask("python3", &["-c", script])?,
-            arguments: &["-c", "pass"],
-        })
-    }
-
-    pub(super) fn node() -> anyhow::Result<Self> {
-        Ok(Self {
-            program: ask("node", &["-p", "process.execPath"])?,
-            arguments: &["-e", "0"],
+            program: PathBuf::from(&line.path),
+            arguments,
         })
     }
 
@@ -53,13 +64,4 @@ impl Floor {
         );
         Ok(start.elapsed().as_secs_f64() * 1_000.0)
     }
-}
-
-/// The true path of an interpreter, which a name on the PATH may hide behind a shell script.
-fn ask(name: &str, arguments: &[&str]) -> anyhow::Result<PathBuf> {
-    let output = Command::new(name)
-        .args(arguments)
-        .output()
-        .with_context(|| format!("no {name}"))?;
-    Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
 }

@@ -11,6 +11,7 @@ mod floors;
 mod load;
 mod memory;
 mod request;
+mod sandbox;
 mod server;
 mod statistics;
 mod warm;
@@ -49,6 +50,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mut report = warm::measure(&server, &functions, options.rounds, span)?;
     report += &cold::measure(&server, options.rounds)?;
     report += &memory::measure(&server, &functions)?;
+    drop(server);
+    report += &sandbox::measure()?;
     println!("\n{report}");
     keep(&report)
 }

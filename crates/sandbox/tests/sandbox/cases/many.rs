@@ -1,7 +1,7 @@
 //! Many sandboxes, and sandboxes that nobody takes.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::outside::wait;
 use crate::place;
@@ -75,27 +75,90 @@ pub(super) fn a_sandbox_for_nobody_is_destroyed() {
     });
 }
 
-/// Prints how long a creation takes; compared with other figures of the same run.
-pub(super) fn measure() {
-    const ROUNDS: usize = 200;
-    place::with(|place| async move {
-        let spec = place.spec();
-        let (mut created, mut destroyed) = (Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
-            let start = Instant::now();
-            let sandbox = place.spawner.create(&spec).await.expect("a sandbox");
-            created.push(start.elapsed());
-            let start = Instant::now();
-            sandbox.destroy().await;
-            destroyed.push(start.elapsed());
+/// What one process of the machine holds.
+#[derive(Debug)]
+struct Held {
+    descriptors: usize,
+    mounts: usize,
+    memory_kib: usize,
+}
+
+impl Held {
+    fn by(pid: u32) -> Self {
+        let read = |file: &str| {
+            std::fs::read_to_string(format!("/proc/{pid}/{file}")).expect("a file of /proc")
+        };
+        let status = read("status");
+        let memory = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"))
+            .and_then(|line| line.split_whitespace().next()?.parse().ok());
+        Self {
+            descriptors: std::fs::read_dir(format!("/proc/{pid}/fd"))
+                .expect("descriptors")
+                .count(),
+            mounts: read("mountinfo").lines().count(),
+            memory_kib: memory.expect("a number"),
         }
-        for (what, times) in [("create", &mut created), ("destroy", &mut destroyed)] {
-            times.sort();
-            println!(
-                "{what}: p50 {:?} p90 {:?}",
-                times[ROUNDS / 2],
-                times[ROUNDS * 9 / 10]
-            );
+    }
+
+    fn assert_not_above(&self, before: &Self) {
+        assert!(
+            self.descriptors <= before.descriptors + READY
+                && self.mounts <= before.mounts + READY
+                && self.memory_kib <= before.memory_kib + GROWTH_KIB,
+            "{before:?} became {self:?}"
+        );
+    }
+}
+
+/// Sandboxes, and how many of them are on their way at a time. LAMBKIN_TEST_SANDBOXES is for slow machines.
+const TEN_THOUSAND: usize = 10_000;
+const AT_ONCE: usize = 16;
+/// After a tenth of them every pool, cache and allocator has what it keeps.
+const WARM_UP: usize = 10;
+/// Disks that are kept ready for the next sandboxes.
+const READY: usize = 8;
+/// Less than half a byte for each sandbox that has been.
+const GROWTH_KIB: usize = 4_096;
+
+pub(super) fn ten_thousand_leave_nothing() {
+    let count = std::env::var("LAMBKIN_TEST_SANDBOXES")
+        .ok()
+        .map_or(TEN_THOUSAND, |count| count.parse().expect("a number"));
+    place::with(|place| async move {
+        let mut before = None;
+        let mut work = tokio::task::JoinSet::new();
+        for number in 0..count {
+            if work.len() == AT_ONCE {
+                work.join_next().await.expect("one").expect("a sandbox");
+            }
+            let (spawner, spec) = (place.spawner.clone(), place.spec());
+            work.spawn(async move {
+                let sandbox = spawner.create(&spec).await.expect("a sandbox");
+                sandbox.destroy().await;
+            });
+            if number == count / WARM_UP {
+                before = Some([std::process::id(), place.pid].map(Held::by));
+            }
+        }
+        work.join_all().await;
+        let traces = place.traces();
+        assert!(traces.processes.is_empty(), "{traces:?}");
+        assert!(traces.loops.len() <= READY, "{traces:?}");
+        // The spawner's own, and no sandbox's.
+        let of_sandboxes = |path: &&String| path.ends_with(|end: char| end.is_ascii_digit());
+        let name = format!("lambkin-{}", place.pid);
+        let left: Vec<_> = traces
+            .groups
+            .iter()
+            .filter(of_sandboxes)
+            .filter(|path| !path.ends_with(&name))
+            .collect();
+        assert!(left.is_empty(), "{left:?}");
+        let after = [std::process::id(), place.pid].map(Held::by);
+        for (before, after) in before.expect("a first look").iter().zip(&after) {
+            after.assert_not_above(before);
         }
     });
 }
