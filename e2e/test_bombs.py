@@ -43,6 +43,7 @@ def timed_out(seconds):
 # The event, settings, and what the caller gets; None where nothing fails.
 BOMBS = {
     "memory": ({"bomb": "memory"}, {"MemorySize": 256}, KILLED),
+    "memory-of-children": ({"bomb": "memory_of_children"}, {"MemorySize": 256, "Timeout": 30}, KILLED),
     "memory-file": ({"bomb": "memory_file"}, {"MemorySize": 256}, KILLED),
     "shared-memory": ({"bomb": "shared_memory"}, {"MemorySize": 256},
                       raised("OSError", "[Errno 28] No space left on device")),

@@ -56,6 +56,11 @@ impl Books {
         self.log.output(at, bytes);
     }
 
+    /// Whether the kernel has killed a process for want of memory, and no end is explained by it yet.
+    pub(crate) fn has_lost_a_process(&self, usage: Usage) -> bool {
+        usage.oom_kills > self.usage.oom_kills
+    }
+
     /// What a program's end was, seen with the sandbox's counters: each kill explains one end.
     pub(crate) fn classify(&mut self, failure: Failure, usage: Option<Usage>) -> Failure {
         let kills = usage.map_or(self.usage.oom_kills, |usage| usage.oom_kills);

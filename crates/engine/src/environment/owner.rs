@@ -21,6 +21,9 @@ const INIT_ERROR_GRACE: Duration = Duration::from_millis(100);
 const HANDOFF_TIMEOUT: Duration = Duration::from_secs(1);
 /// A flood of log takes one part of the server's time in so many and one; the function waits meanwhile.
 const LOG_REST: u32 = 4;
+/// While an invocation runs, how often to look whether the kernel has killed for want of memory. What is left of a
+/// program then works on without a part of itself, or fights for memory until its time is up.
+const MEMORY_LOOK: Duration = Duration::from_secs(1);
 /// SIGKILL.
 const KILLED: i32 = 9;
 
@@ -35,6 +38,8 @@ pub(super) struct Owner {
     readable: bool,
     /// Until then a flood of log waits in its pipe, and the function with it.
     log_rests_until: Option<Instant>,
+    /// When to look for kills again.
+    memory_look: Instant,
     /// The sandbox is of no use any more.
     lost: bool,
 }
@@ -62,6 +67,7 @@ impl Owner {
             running: false,
             readable: true,
             log_rests_until: None,
+            memory_look: Instant::now(),
             lost: false,
         }
     }
@@ -102,6 +108,10 @@ impl Owner {
     // ---- waiting ----
 
     async fn wait(&mut self, until: Instant) -> std::ops::ControlFlow<()> {
+        let until = match self.environment.slot.is_busy() {
+            true => until.min(self.memory_look),
+            false => until,
+        };
         match self.occurrence(until).await {
             Occurrence::Connection(stream) => {
                 self.connections.serve(&self.environment, stream).await;
@@ -112,7 +122,7 @@ impl Owner {
                 self.interrupt().await;
                 return std::ops::ControlFlow::Break(());
             }
-            Occurrence::Look => {}
+            Occurrence::Look => self.look_at_memory().await,
         }
         std::ops::ControlFlow::Continue(())
     }
@@ -142,6 +152,23 @@ impl Owner {
         self.readable = supply != Supply::Ended;
         let rest = began.elapsed() * LOG_REST;
         self.log_rests_until = (supply == Supply::Flood).then(|| Instant::now() + rest);
+    }
+
+    /// A process that the kernel kills for want of memory takes all others of its program with it.
+    async fn look_at_memory(&mut self) {
+        let now = Instant::now();
+        if now < self.memory_look {
+            return;
+        }
+        self.memory_look = now + MEMORY_LOOK;
+        let environment = Arc::clone(&self.environment);
+        let usage = environment.sandbox.usage().ok();
+        let has_lost = usage.is_some_and(|usage| environment.books().has_lost_a_process(usage));
+        if self.running && has_lost {
+            self.stop(Duration::ZERO).await;
+            self.bereave(Failure::Exited(Some(Exit::Signal(KILLED))))
+                .await;
+        }
     }
 
     // ---- the program ----

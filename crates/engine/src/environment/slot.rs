@@ -235,6 +235,12 @@ impl Slot {
         }
     }
 
+    /// Whether an invocation or an INIT is under way.
+    pub(crate) fn is_busy(&self) -> bool {
+        let state = self.lock();
+        state.invocation.is_some() || state.init.is_some()
+    }
+
     /// Resolves when there may be something to do.
     pub(crate) async fn woken(&self) {
         self.owner.notified().await;
