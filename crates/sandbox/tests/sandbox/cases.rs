@@ -49,6 +49,7 @@ pub(crate) const ALL: &[Case] = &[
     ("attacks_by_resources_are_stopped", suite::resources),
     ("attacks_on_neighbours_are_stopped", suite::neighbours),
     ("attacks_on_visitors_are_stopped", suite::visitors),
+    ("a_hoarder_starves_nobody", suite::a_hoarder_starves_nobody),
     ("attacks_by_the_network_are_stopped", suite::the_network),
     (
         "attacks_arrive_without_a_sandbox",

@@ -25,6 +25,8 @@ fn main() -> ExitCode {
         ["__case", mode, name] => run_case(mode, name),
         ["__attack", arguments @ ..] => attack::run(arguments),
         ["__canary"] => canaries::process(),
+        ["__take_all"] => attack::hoard::take_all(),
+        ["__need_each"] => attack::hoard::need_each(),
         ["__visitor", init, name] => visitor::process(init, name),
         ["__neighbour", secret, name, key] => canaries::neighbour(secret, name, key),
         _ => run_all(&words),

@@ -251,7 +251,7 @@ fn in_flight_without_end(_: &World) -> Outcome {
 }
 
 /// Two hundred copies of the output in one message.
-fn send_many(socket: i32) -> std::io::Result<usize> {
+pub(super) fn send_many(socket: i32) -> std::io::Result<usize> {
     const MANY: usize = 200;
     #[repr(C, align(8))]
     struct Control {

@@ -8,6 +8,7 @@ mod calls;
 mod descriptors;
 mod devices;
 mod files;
+pub(crate) mod hoard;
 mod identity;
 mod ipc;
 mod kernel;

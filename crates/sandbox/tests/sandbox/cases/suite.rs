@@ -11,6 +11,7 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::attack::hoard::SHARED;
 use crate::attack::{self, Attack, Layer, SECRET};
 use crate::canaries::Canaries;
 use crate::place::{self, Inside, Place};
@@ -187,6 +188,28 @@ async fn neighbour(place: &Place) -> (Inside, BTreeMap<&'static str, String>) {
         ("processes", told_as(place.has_groups())),
     ]);
     (inside, facts)
+}
+
+/// What the kernel counts for a user: one sandbox takes it all, and the next is made and has what it needs.
+pub(super) fn a_hoarder_starves_nobody() {
+    place::with(|place| async move {
+        let mut hoarder = place.sandbox_of(spec(&place)).await;
+        let start = program(["__take_all".to_owned()]);
+        hoarder.sandbox.start(&start).await.expect("a start");
+        let held = hoarder.read_until("=held=\n").await;
+        let mut next = place.sandbox_of(spec(&place)).await;
+        let start = program(["__need_each".to_owned()]);
+        next.sandbox.start(&start).await.expect("a start");
+        assert_eq!(next.sandbox.event().await, Event::Exited(Exit::Code(0)));
+        let mut missed = Vec::new();
+        let read = read_all(&mut next.output, &mut missed);
+        let _ = tokio::time::timeout(Duration::from_millis(50), read).await;
+        let missed = String::from_utf8_lossy(&missed);
+        let shared = format!("no {SHARED}");
+        let accepted = |line: &&str| !place.has_users() && line.starts_with(&shared);
+        let missed: Vec<_> = missed.lines().filter(|line| !accepted(line)).collect();
+        assert!(missed.is_empty(), "{missed:?} while another holds {held}");
+    });
 }
 
 fn told_as(holds: bool) -> String {
