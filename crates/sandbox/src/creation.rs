@@ -74,6 +74,7 @@ pub(crate) struct Blueprint {
     /// Mounted at /tmp.
     pub(crate) tmp: Option<OwnedFd>,
     pub(crate) shm_bytes: u64,
+    pub(crate) processes_max: u32,
     /// The user and group outside that the sandbox's ones are.
     pub(crate) owner: (u32, u32),
     pub(crate) job: Job,
@@ -269,7 +270,7 @@ fn become_init(host: &Host, blueprint: &Blueprint) -> Result<Infallible, Failure
     sethostname(HOST_NAME).map_err(at("set the host name"))?;
     setdomainname(b"(none)").map_err(at("set the domain name"))?;
     chdir(working_folder).map_err(at("enter the working folder"))?;
-    renounce(host, &blueprint.job)?;
+    renounce(host, blueprint)?;
     exec(&blueprint.job)
 }
 
@@ -323,13 +324,14 @@ fn enter_root(blueprint: &Blueprint) -> Result<(), Failure> {
 }
 
 /// Gives up, in this order, what the rest would need.
-fn renounce(host: &Host, job: &Job) -> Result<(), Failure> {
-    limits::apply().map_err(at("set limits"))?;
+fn renounce(host: &Host, blueprint: &Blueprint) -> Result<(), Failure> {
+    limits::apply(blueprint.processes_max).map_err(at("set limits"))?;
     set_no_new_privs(true).map_err(at("set no_new_privs"))?;
     capabilities::drop_all().map_err(at("drop capabilities"))?;
     profile::done(Step::Rights);
     if !weaken::is_off(Layer::Landlock) {
-        landlock::restrict(matches!(job, Job::Unpack { .. })).map_err(at("restrict files"))?;
+        landlock::restrict(matches!(blueprint.job, Job::Unpack { .. }))
+            .map_err(at("restrict files"))?;
     }
     profile::done(Step::Landlock);
     signals::restore();

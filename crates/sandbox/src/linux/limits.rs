@@ -12,12 +12,14 @@ const SIGNALS: u64 = 4_096;
 /// Stack of a new program, in bytes, as on AWS.
 const STACK_BYTES: u64 = 8 << 20;
 
-/// Sets soft and hard limits. Memory, CPU and processes are the control group's.
-pub(crate) fn apply() -> io::Result<()> {
+/// Sets soft and hard limits. Memory and CPU are the control group's, and processes too where there is one: the limit
+/// here counts those of the sandbox's own user name space.
+pub(crate) fn apply(processes_max: u32) -> io::Result<()> {
     let limits = [
         // A core file would land in /tmp, or with a handler of the host's.
         (Resource::Core, 0),
         (Resource::Nofile, DESCRIPTORS),
+        (Resource::Nproc, u64::from(processes_max)),
         (Resource::Memlock, LOCKED_BYTES),
         // POSIX message queues are kernel memory too, and Lambda has none.
         (Resource::Msgqueue, 0),

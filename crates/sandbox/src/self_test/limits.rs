@@ -42,10 +42,7 @@ pub(super) fn resources(_: &Aims) -> Found {
     }
 }
 
-pub(super) fn processes(aims: &Aims) -> Found {
-    if !aims.limited {
-        return Ok(UNLIMITED.into());
-    }
+pub(super) fn processes(_: &Aims) -> Found {
     let mut children = Vec::new();
     for _ in 0..PROCESSES {
         // SAFETY: this program has one thread; the child only waits to be killed.

@@ -127,6 +127,7 @@ impl Machine {
                     tmp: Some(machine.make_tmp(wanted.tmp_bytes, owner)?),
                     // As on any Linux: half of the memory, so that filling it is an error and no kill.
                     shm_bytes: wanted.memory_bytes / 2,
+                    processes_max: wanted.processes_max,
                     owner,
                     job: Job::Run,
                 })
@@ -157,6 +158,7 @@ impl Machine {
                 task,
                 tmp: None,
                 shm_bytes: 1 << 20,
+                processes_max: UNPACKER_PROCESSES_MAX,
                 owner,
                 job,
             })

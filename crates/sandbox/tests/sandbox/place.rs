@@ -102,7 +102,7 @@ impl Place {
         Traces::of(self.folder.path(), self.pid, uids(std::process::id()))
     }
 
-    /// Whether memory, processes and CPU are limited; the start has told if not.
+    /// Whether memory and CPU are limited; the start has told if not.
     pub(crate) fn has_groups(&self) -> bool {
         !self.lacks("not limited")
     }

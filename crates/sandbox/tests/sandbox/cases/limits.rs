@@ -60,9 +60,6 @@ pub(super) fn memory_is_bounded() {
 
 pub(super) fn processes_are_bounded() {
     place::with(|place| async move {
-        if !place.has_groups() {
-            return;
-        }
         let mut inside = place
             .sandbox_of(Spec {
                 processes_max: 20,

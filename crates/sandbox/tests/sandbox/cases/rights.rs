@@ -58,7 +58,7 @@ pub(super) fn a_server_without_rights() {
 pub(super) fn what_is_missing_is_named() {
     const TMP: &str = "/tmp is charged to the function's memory";
     const USER: &str = "all functions run as one user";
-    const GROUPS: &str = "memory, processes and CPU of functions are not limited";
+    const GROUPS: &str = "memory and CPU of functions are not limited";
     place::with(|place| async move {
         let expected: &[&str] = match Mode::own() {
             Mode::Root => &[],

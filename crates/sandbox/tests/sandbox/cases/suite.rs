@@ -185,7 +185,6 @@ async fn neighbour(place: &Place) -> (Inside, BTreeMap<&'static str, String>) {
         ("neighbour_init", number(init)),
         ("neighbour_pid", number(pid)),
         ("groups", told_as(place.has_groups())),
-        ("processes", told_as(place.has_groups())),
     ]);
     (inside, facts)
 }
