@@ -5,8 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::missing::Missing;
-
 /// The parts that machines may differ in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Isolation {
@@ -49,6 +47,34 @@ pub enum Tmp {
     Disk,
     /// In memory, and charged to the function's.
     Memory,
+}
+
+/// What a sandbox is made of, as far as a machine may lack it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Part {
+    /// The sandbox itself.
+    Creation,
+    /// Limits of memory, processes and CPU.
+    ControlGroups,
+    /// A user of the machine for each environment.
+    Users,
+    /// A file system of its own for /tmp.
+    Storage,
+    /// The second layer for files, signals and abstract sockets.
+    Landlock,
+}
+
+/// What this machine cannot give, with the remedy; printed at start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// The part that is missing, or missing in part.
+    pub part: Part,
+    /// What is missing, as its consequence.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+    /// Whether no sandbox can be made without it. A start with such a one fails.
+    pub fatal: bool,
 }
 
 impl Isolation {

@@ -26,6 +26,7 @@ mod package;
 mod process;
 mod profile;
 mod protocol;
+mod root;
 mod sandbox;
 mod self_test;
 mod spawner;

@@ -5,38 +5,9 @@
 
 use std::io;
 
-use serde::{Deserialize, Serialize};
-
 use crate::failure::Failure;
+pub use crate::isolation::{Missing, Part};
 use crate::linux::privilege::is_root;
-
-/// What a sandbox is made of, as far as a machine may lack it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Part {
-    /// The sandbox itself.
-    Creation,
-    /// Limits of memory, processes and CPU.
-    ControlGroups,
-    /// A user of the machine for each environment.
-    Users,
-    /// A file system of its own for /tmp.
-    Storage,
-    /// The second layer for files, signals and abstract sockets.
-    Landlock,
-}
-
-/// What this machine cannot give, with the remedy; printed at start.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Missing {
-    /// The part that is missing, or missing in part.
-    pub part: Part,
-    /// What is missing, as its consequence.
-    pub what: String,
-    /// What to do about it.
-    pub remedy: String,
-    /// Whether no sandbox can be made without it. A start with such a one fails.
-    pub fatal: bool,
-}
 
 impl Missing {
     /// Something that only a limit or a comfort needs.

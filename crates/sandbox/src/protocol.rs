@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ use crate::error::Rejection;
 use crate::failure::Failure;
 use crate::isolation::Isolation;
 use crate::linux::cgroup::GroupFiles;
-use crate::spec::Root;
+use crate::root::Root;
 
 /// Descriptor that a spawner finds its end of the pair at.
 pub(crate) const SPAWNER_FD: i32 = 3;
@@ -101,18 +101,12 @@ pub(crate) fn send<T: Serialize>(
 ) -> io::Result<()> {
     let bytes = postcard::to_stdvec(message).map_err(io::Error::other)?;
     if bytes.len() > MESSAGE_BYTES_MAX {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the message is too long",
-        ));
+        return Err(invalid("the message is too long"));
     }
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "too many descriptors",
-        ));
+        return Err(invalid("too many descriptors"));
     }
     sendmsg(
         socket,
@@ -132,6 +126,10 @@ pub(crate) fn receive<T: DeserializeOwned>(
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut parts = [IoSliceMut::new(&mut bytes)];
     let received = recvmsg(socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let cut = ReturnFlags::TRUNC | ReturnFlags::CTRUNC;
+    if received.flags.intersects(cut) {
+        return Err(invalid("a message came cut"));
+    }
     let length = received.bytes;
     if length == 0 {
         return Ok(None);
@@ -142,6 +140,13 @@ pub(crate) fn receive<T: DeserializeOwned>(
             descriptors.extend(sent);
         }
     }
-    let message = postcard::from_bytes(&bytes[..length]).map_err(io::Error::other)?;
-    Ok(Some((message, descriptors)))
+    match postcard::take_from_bytes(&bytes[..length]) {
+        Ok((message, [])) => Ok(Some((message, descriptors))),
+        Ok(_) => Err(invalid("a message is longer than what it says")),
+        Err(error) => Err(invalid(&error.to_string())),
+    }
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }

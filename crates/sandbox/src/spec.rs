@@ -2,31 +2,10 @@
 //!
 //! Plain values. What they become is told in `creation.rs`; what of them cannot be had, in `missing.rs`.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::code_trees::CodeTree;
-
-/// A read-only bind, or copy, of the machine's files into a sandbox.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Bind {
-    /// A file or folder of the machine, bound with everything mounted below it.
-    pub source: PathBuf,
-    /// Absolute path inside. Made if it is missing, unless it lies inside an earlier bind.
-    pub target: PathBuf,
-    /// Copied as it is when a root is made first, so that its path on the machine does not show inside. For a small
-    /// folder, at most 4 MiB, of plain files and folders.
-    pub copied: bool,
-}
-
-/// The read-only parts of a root: same value, same template (made once, cloned for each sandbox).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub struct Root {
-    /// Applied in order over the standard root (/usr, /lib*, synthetic /etc, /dev, ...); at most 64.
-    pub binds: Vec<Bind>,
-}
+pub use crate::root::{Bind, Root};
 
 /// What a sandbox is made of.
 pub struct Spec {

@@ -58,7 +58,7 @@ impl CodeTrees {
             return Err(Failure::new("hold another package in memory", Errno::NFILE));
         }
         let tmpfs = mounts::Tmpfs {
-            size_bytes: bytes_max + u64::from(entries_max) * PAGE_BYTES + SLACK_BYTES,
+            size_bytes: bytes_max.saturating_add(u64::from(entries_max) * PAGE_BYTES + SLACK_BYTES),
             inodes_max: u64::from(entries_max) + SLACK_INODES,
             mode: "755",
             owner: Some(owner),

@@ -21,6 +21,8 @@ const STARTING_MAX: usize = 32;
 const ANSWERS_MAX: usize = 256;
 /// From clone to exec; takes 2 ms on an idle machine.
 pub(super) const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest that anything is waited for, whatever a request says: an unpacking gets a minute.
+const DEADLINE_MAX: Duration = Duration::from_secs(3_600);
 /// How long the cells of a server that has ended get to be gone.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -217,7 +219,8 @@ impl EventLoop {
 
     /// Calls `pass_deadline` for the cell then, if it still exists.
     pub(super) fn remind(&mut self, cell: u64, after: Duration) {
-        self.deadlines.push(Reverse((Instant::now() + after, cell)));
+        let when = Instant::now() + after.min(DEADLINE_MAX);
+        self.deadlines.push(Reverse((when, cell)));
     }
 
     fn pass_deadlines(&mut self) {

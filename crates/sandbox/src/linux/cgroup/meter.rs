@@ -9,9 +9,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::group_files::GroupFiles;
 
-/// Time over which a CPU quota is counted, in microseconds: short, so that a function with a small share is
-/// slowed down evenly and not stopped for a tenth of a second at a time.
-pub(super) const CPU_PERIOD_US: u64 = 20_000;
 /// The longest of these files, `cpu.stat`, stays below a fourth of it.
 const FILE_BYTES_MAX: usize = 2_048;
 

@@ -111,7 +111,11 @@ impl Group {
                 }
                 "pids" => files::write(&folder, "pids.max", limits.processes_max)?,
                 "cpu" => {
-                    files::write(&folder, "cpu.cfs_period_us", super::meter::CPU_PERIOD_US)?;
+                    files::write(
+                        &folder,
+                        "cpu.cfs_period_us",
+                        super::group_files::CPU_PERIOD_US,
+                    )?;
                     *cpu = Some(folder.clone());
                 }
                 "freezer" => *freezer = Some(folder.clone()),
