@@ -40,7 +40,8 @@ use lambkin_init::message::{Command, Report};
 use libfuzzer_sys::fuzz_target;
 use protocol::{Answer, DESCRIPTORS_MAX, Hello, Request, Welcome};
 use rustix::net::{
-    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg, socketpair,
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    sendmsg, socketpair,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -66,9 +67,12 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn heard<T: Serialize + DeserializeOwned>(message: &[u8], descriptors: usize) {
-    let Ok((mine, theirs)) =
-        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)
-    else {
+    let Ok((mine, theirs)) = socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        None,
+    ) else {
         return;
     };
     let own = stdin();
@@ -76,7 +80,14 @@ fn heard<T: Serialize + DeserializeOwned>(message: &[u8], descriptors: usize) {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SENT_MAX))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     assert!(sent.is_empty() || control.push(SendAncillaryMessage::ScmRights(&sent)));
-    if sendmsg(&theirs, &[IoSlice::new(message)], &mut control, SendFlags::NOSIGNAL).is_err() {
+    if sendmsg(
+        &theirs,
+        &[IoSlice::new(message)],
+        &mut control,
+        SendFlags::NOSIGNAL,
+    )
+    .is_err()
+    {
         return;
     }
     let Ok(heard) = protocol::receive::<T>(&mine) else {
@@ -89,9 +100,14 @@ fn heard<T: Serialize + DeserializeOwned>(message: &[u8], descriptors: usize) {
     assert_eq!(came.len(), descriptors);
     // What was understood can be said, and is understood again as the same.
     protocol::send(&theirs, &value, &[]).expect("what was heard can be said");
-    let (again, _) = protocol::receive::<T>(&mine).expect("it is heard").expect("it is no end");
+    let (again, _) = protocol::receive::<T>(&mine)
+        .expect("it is heard")
+        .expect("it is no end");
     assert_eq!(said(&again), said(&value));
-    assert!(said(&value).len() <= message.len(), "it says more than it heard");
+    assert!(
+        said(&value).len() <= message.len(),
+        "it says more than it heard"
+    );
 }
 
 fn said<T: Serialize>(value: &T) -> Vec<u8> {

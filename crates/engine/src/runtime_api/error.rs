@@ -1,6 +1,7 @@
 //! `POST /runtime/invocation/{id}/error`: the function failed; the body is what the caller gets.
 
 use super::body::{self, Broken};
+use super::cause::without_cause;
 use super::error_type::error_type;
 use super::pace::Pace;
 use super::reply::{self, Response};
@@ -11,8 +12,6 @@ use bytes::Bytes;
 use hyper::HeaderMap;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 /// A body that carries an X-Ray cause, which is not the caller's business.
 const WITH_CAUSE: &[u8] = b"application/vnd.aws.lambda.error.cause+json";
@@ -56,39 +55,5 @@ pub(super) fn reported(headers: &HeaderMap, body: Bytes) -> Failure {
     Failure::Reported {
         error_type: error_type(headers),
         payload,
-    }
-}
-
-/// The three members that callers know.
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct WithoutCause<'b> {
-    #[serde(borrow)]
-    error_message: Option<&'b RawValue>,
-    #[serde(borrow)]
-    error_type: Option<&'b RawValue>,
-    #[serde(borrow)]
-    stack_trace: Option<&'b RawValue>,
-}
-
-fn without_cause(body: &[u8]) -> Bytes {
-    let parsed = serde_json::from_slice::<WithoutCause<'_>>(body);
-    let stripped = parsed.and_then(|object| serde_json::to_vec(&object));
-    stripped.map_or(Bytes::from_static(b"\"Invalid error body\""), Bytes::from)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_cause_is_kept_from_the_caller() {
-        let body =
-            br#"{"errorMessage":"m","errorType":"T","stackTrace":["a"],"errorCause":{"x":1}}"#;
-        assert_eq!(
-            without_cause(body),
-            r#"{"errorMessage":"m","errorType":"T","stackTrace":["a"]}"#
-        );
-        assert_eq!(without_cause(b"nonsense"), "\"Invalid error body\"");
     }
 }

@@ -6,6 +6,9 @@
 //! Refuses: what a call does to an invocation (`environment`). Extensions have no endpoint yet: 404.
 
 mod body;
+mod call;
+mod cause;
+mod dialect;
 mod error;
 mod error_type;
 mod init_error;
@@ -21,12 +24,12 @@ pub(crate) use state::{InvalidTransition, State};
 pub(crate) use traffic::{Link, Traffic};
 
 use crate::environment::Environment;
+use call::{Call, Unknown};
 use http::request::Parts;
+use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::EXPECT;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use pace::CALL;
 use reply::Response;
@@ -40,10 +43,6 @@ pub(crate) const HEAD_BYTES_MAX: usize = (1 << 20) + (64 << 10);
 pub(crate) const SMALL_HEAD_BYTES_MAX: usize = 128 << 10;
 /// Bytes of a head that are in the price of its connection or call.
 const FREE_HEAD_BYTES: usize = SMALL_HEAD_BYTES_MAX;
-/// Most header lines; clients send about ten.
-const HEADERS_MAX: usize = 64;
-/// The version, which begins every path.
-const BASE: &str = "/2018-06-01";
 
 /// Serves one connection to its end. A slow or hostile runtime costs its own environment alone.
 pub(crate) async fn serve(
@@ -58,12 +57,7 @@ pub(crate) async fn serve(
         let (environment, link) = (Arc::clone(&environment), Arc::clone(&link));
         async move { Ok::<_, Infallible>(answer(&environment, &link, request).await) }
     });
-    let connection = http1::Builder::new()
-        .max_buf_size(head_bytes_max)
-        .max_headers(HEADERS_MAX)
-        // As AWS writes them: shell bootstraps look for the exact words.
-        .title_case_headers(true)
-        .serve_connection(TokioIo::new(stream), service);
+    let connection = dialect::http(head_bytes_max).serve_connection(TokioIo::new(stream), service);
     tokio::select! {
         ended = connection => if let Err(error) = ended {
             tracing::debug!(%error, "a Runtime API connection broke");
@@ -109,36 +103,18 @@ async fn route(
     body: &mut Incoming,
 ) -> Response {
     let pace = &link.traffic.pace;
-    let post = head.method == Method::POST;
-    if !post && head.method != Method::GET {
-        return reply::method_not_allowed();
-    }
-    let Some(path) = head.uri.path().strip_prefix(BASE) else {
-        return reply::not_found();
-    };
-    match path {
-        "/runtime/invocation/next" if !post => next::next(environment, link).await,
-        "/ping" if !post => {
+    match Call::of(&head.method, head.uri.path()) {
+        Ok(Call::Next) => next::next(environment, link).await,
+        Ok(Call::Ping) => {
             pace.spend(CALL).await;
             reply::pong()
         }
-        "/runtime/init/error" if post => {
-            init_error::init_error(environment, &head.headers, body, pace).await
+        Ok(Call::InitError) => init_error::init_error(environment, &head.headers, body, pace).await,
+        Ok(Call::Response(id)) => {
+            response::response(environment, id, &head.headers, body, pace).await
         }
-        "/runtime/invocation/next" | "/ping" | "/runtime/init/error" => reply::method_not_allowed(),
-        _ => match invocation(path) {
-            Some((_, _)) if !post => reply::method_not_allowed(),
-            Some((id, "response")) => {
-                response::response(environment, id, &head.headers, body, pace).await
-            }
-            Some((id, "error")) => error::error(environment, id, &head.headers, body, pace).await,
-            _ => reply::not_found(),
-        },
+        Ok(Call::Error(id)) => error::error(environment, id, &head.headers, body, pace).await,
+        Err(Unknown::Path) => reply::not_found(),
+        Err(Unknown::Method) => reply::method_not_allowed(),
     }
-}
-
-/// `/runtime/invocation/{id}/{verb}`
-fn invocation(path: &str) -> Option<(&str, &str)> {
-    let (id, verb) = path.strip_prefix("/runtime/invocation/")?.split_once('/')?;
-    matches!(verb, "response" | "error").then_some((id, verb))
 }
