@@ -11,8 +11,29 @@ use crate::failure::{Failure, at};
 
 /// Switches of devices: visible, never writable. Those in `sys` are too.
 const READ_ONLY: [&str; 3] = ["sysrq-trigger", "irq", "bus"];
-/// Contents of the machine's memory, keys and timers: seen as an empty file.
-const MASKED: [&str; 3] = ["kcore", "keys", "timer_list"];
+/// What tells of the machine's memory, keys, timers, disks, devices and kernel: seen as an empty file. What the
+/// runtimes size themselves by stays: `meminfo`, `cpuinfo`, `stat`, `loadavg`, `cgroups`.
+const MASKED: [&str; 17] = [
+    "cmdline",
+    "config.gz",
+    "diskstats",
+    "interrupts",
+    "iomem",
+    "ioports",
+    "kallsyms",
+    "kcore",
+    "key-users",
+    "keys",
+    "latency_stats",
+    "modules",
+    "partitions",
+    "sched_debug",
+    "swaps",
+    "timer_list",
+    "timer_stats",
+];
+/// Hardware, file systems and their devices: seen as an empty folder.
+const EMPTIED: [&str; 4] = ["acpi", "asound", "fs", "scsi"];
 const READ_ONLY_FLAGS: u64 = mounts::READ_ONLY | libc::MOUNT_ATTR_NOEXEC;
 
 /// Mounts it at `proc` of the new root, whose own /dev/null is there by then. Comes after all other mounts:
@@ -22,6 +43,10 @@ pub(crate) fn mount(root: impl AsFd) -> Result<(), Failure> {
         | MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let proc = mounts::new("proc", &[], attributes).map_err(at("mount /proc"))?;
+    for path in EMPTIED {
+        // The folder that /proc is about to be mounted on: read-only, and nothing is in it.
+        cover(&proc, path, &root, "proc", libc::MOUNT_ATTR_NOSUID)?;
+    }
     mounts::attach(&proc, &root, "proc").map_err(at("attach /proc"))?;
     for path in READ_ONLY {
         cover(&proc, path, &proc, path, READ_ONLY_FLAGS)?;

@@ -56,7 +56,7 @@ const EVERY_PROGRAM: &[i64] = calls! {
 const TOOLS: &[i64] = calls! {
     SYS_mkdirat SYS_unlinkat SYS_renameat SYS_renameat2 SYS_linkat SYS_symlinkat SYS_fchmodat SYS_fchmod
     SYS_fchownat SYS_fchown SYS_utimensat SYS_umask SYS_truncate SYS_ftruncate SYS_fallocate SYS_fsync
-    SYS_fdatasync SYS_sync_file_range SYS_sync SYS_flock SYS_statfs SYS_fstatfs SYS_copy_file_range SYS_sendfile
+    SYS_fdatasync SYS_sync_file_range SYS_flock SYS_statfs SYS_fstatfs SYS_copy_file_range SYS_sendfile
     SYS_splice SYS_getpgid SYS_setpgid SYS_getsid SYS_setsid SYS_getgroups SYS_times SYS_getrusage SYS_getrlimit
     SYS_setrlimit SYS_getpriority SYS_setpriority SYS_mknodat SYS_getxattr SYS_lgetxattr SYS_fgetxattr
     SYS_listxattr SYS_llistxattr SYS_flistxattr SYS_setxattr SYS_lsetxattr SYS_fsetxattr SYS_removexattr
@@ -169,12 +169,30 @@ const REFUSED: &[i64] = calls! {
     SYS_setdomainname SYS_vhangup SYS_fanotify_init SYS_fanotify_mark SYS_lookup_dcookie SYS_move_pages
     SYS_migrate_pages SYS_mbind SYS_set_mempolicy SYS_mq_open SYS_mq_unlink SYS_mq_timedsend SYS_mq_timedreceive
     SYS_mq_notify SYS_mq_getsetattr SYS_remap_file_pages SYS_msgget SYS_msgsnd SYS_msgrcv SYS_msgctl SYS_vmsplice
-    SYS_kexec_file_load
+    SYS_kexec_file_load SYS_process_mrelease SYS_quotactl_fd SYS_nfsservctl
 };
+
+/// The same of x86-64: ports, segments and interfaces of the past.
+#[cfg(target_arch = "x86_64")]
+const REFUSED_HERE: &[i64] = calls! {
+    SYS_iopl SYS_ioperm SYS_modify_ldt SYS__sysctl SYS_uselib
+    SYS_ustat SYS_sysfs
+};
+
+#[cfg(not(target_arch = "x86_64"))]
+const REFUSED_HERE: &[i64] = &[];
+
+/// Of linux/unistd.h; libc does not have them. They tell of mounts beyond a sandbox's root.
+const SYS_STATMOUNT: i64 = 457;
+const SYS_LISTMOUNT: i64 = 458;
 
 /// Refused by its arguments, or always answered with an error that leads to a safe fallback.
 const DECIDED: &[Rule] = &[
     (libc::SYS_clone, Verdict::Check(Check::NoNamespaces)),
+    // Answered like a success: it would write out the files of the whole machine, and a sandbox has none to keep.
+    (libc::SYS_sync, Verdict::Refuse(0)),
+    (SYS_STATMOUNT, Verdict::Refuse(libc::EPERM as u16)),
+    (SYS_LISTMOUNT, Verdict::Refuse(libc::EPERM as u16)),
     // Its flags lie in memory, where a filter cannot see them; the C library falls back to `clone`.
     (libc::SYS_clone3, Verdict::Refuse(libc::ENOSYS as u16)),
     (libc::SYS_socket, Verdict::Check(Check::SocketKinds)),
@@ -214,8 +232,9 @@ pub(super) fn rules() -> Vec<Rule> {
         .into_iter()
         .flatten()
         .map(|number| (*number, Verdict::Allow));
-    let refused = REFUSED
-        .iter()
+    let refused = [REFUSED, REFUSED_HERE]
+        .into_iter()
+        .flatten()
         .map(|number| (*number, Verdict::Refuse(libc::EPERM as u16)));
     let mut rules: Vec<Rule> = allowed
         .chain(refused)

@@ -6,6 +6,35 @@ use lambkin_sandbox::Exit;
 
 use crate::place;
 
+/// Places of the machine: nothing is there, or nothing is in them.
+const HIDDEN: [&str; 25] = [
+    "/root",
+    "/home",
+    "/work",
+    "/sys/kernel",
+    "/sys/fs/cgroup",
+    "/run",
+    "/boot",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/key-users",
+    "/proc/cmdline",
+    "/proc/diskstats",
+    "/proc/interrupts",
+    "/proc/kallsyms",
+    "/proc/partitions",
+    "/proc/timer_list",
+    "/proc/acpi",
+    "/proc/fs",
+    "/usr/local/bin",
+    "/var/log",
+    "/etc/shadow",
+    "/dev/vda",
+    "/dev/kmsg",
+    "/usr/lib/python3/dist-packages",
+    "/usr/lib/node_modules",
+];
+
 pub(super) fn only_what_is_meant_to_be_seen() {
     const ROOT: [&str; 14] = [
         "bin",
@@ -27,24 +56,7 @@ pub(super) fn only_what_is_meant_to_be_seen() {
         let mut inside = place.sandbox().await;
         let root = inside.sh("ls -A /").await;
         assert!(root.lines().all(|name| ROOT.contains(&name)), "{root}");
-        for hidden in [
-            "/root",
-            "/home",
-            "/work",
-            "/sys/kernel",
-            "/sys/fs/cgroup",
-            "/run",
-            "/boot",
-            "/proc/kcore",
-            "/proc/keys",
-            "/usr/local/bin",
-            "/var/log",
-            "/etc/shadow",
-            "/dev/vda",
-            "/dev/kmsg",
-            "/usr/lib/python3/dist-packages",
-            "/usr/lib/node_modules",
-        ] {
+        for hidden in HIDDEN {
             let look = format!("head -c1 {hidden} 2>/dev/null; ls -A {hidden}/ 2>/dev/null; true");
             assert_eq!(inside.sh(&look).await, "", "{hidden}");
         }
