@@ -1,9 +1,10 @@
 //! The system-call filter of every sandbox: what is not in the reviewed table does not exist inside.
 //!
-//! `table` says what is allowed and for whom, `compile` makes the kernel's program of it. A call of another
-//! architecture kills the process; an unknown call is answered ENOSYS, so that programs take their fallback; one
-//! that is known and refused is answered EPERM.
+//! `allowed` says which calls may be made and for whom, `table` what becomes of all others, `compile` makes the
+//! kernel's program of it. A call of another architecture kills the process; an unknown call is answered ENOSYS, so
+//! that programs take their fallback; one that is known and refused is answered EPERM.
 
+mod allowed;
 mod compile;
 mod table;
 

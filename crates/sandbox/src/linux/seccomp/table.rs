@@ -1,6 +1,8 @@
-//! The table of system calls, reviewed as data: each group names the programs that need it.
+//! The table of system calls, reviewed as data: what is allowed (`allowed`), refused, and decided by arguments.
 //!
-//! To add a call, put it into the group of whoever needs it, and a test of it into `tests`.
+//! To add a call, put it into the group of whoever needs it, and say who; `tests` and the attacks try every entry.
+
+use super::allowed;
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,77 +41,6 @@ pub(super) type Rule = (i64, Verdict);
 macro_rules! calls {
     ($($name:ident)*) => { &[$(libc::$name,)*] };
 }
-
-/// The C library and the dynamic loader of every program.
-const EVERY_PROGRAM: &[i64] = calls! {
-    SYS_read SYS_write SYS_openat SYS_close SYS_fstat SYS_newfstatat SYS_statx SYS_lseek SYS_mprotect
-    SYS_munmap SYS_brk SYS_rt_sigaction SYS_rt_sigprocmask SYS_rt_sigreturn SYS_pread64 SYS_pwrite64 SYS_readv
-    SYS_writev SYS_mremap SYS_madvise SYS_dup SYS_dup3 SYS_getpid SYS_execve SYS_exit SYS_exit_group SYS_wait4
-    SYS_waitid SYS_kill SYS_uname SYS_getcwd SYS_chdir SYS_fchdir SYS_getdents64 SYS_gettid SYS_futex
-    SYS_set_tid_address SYS_set_robust_list SYS_get_robust_list SYS_rseq SYS_prlimit64 SYS_getrandom
-    SYS_clock_gettime SYS_clock_getres SYS_clock_nanosleep SYS_nanosleep SYS_gettimeofday SYS_getuid SYS_getgid
-    SYS_geteuid SYS_getegid SYS_getppid SYS_sysinfo SYS_restart_syscall SYS_pipe2 SYS_ppoll SYS_pselect6
-    SYS_readlinkat SYS_faccessat SYS_faccessat2 SYS_execveat SYS_tgkill SYS_tkill SYS_sigaltstack
-};
-
-/// Shells, coreutils, archivers, package tools in child processes.
-const TOOLS: &[i64] = calls! {
-    SYS_mkdirat SYS_unlinkat SYS_renameat SYS_renameat2 SYS_linkat SYS_symlinkat SYS_fchmodat SYS_fchmod
-    SYS_fchownat SYS_fchown SYS_utimensat SYS_umask SYS_truncate SYS_ftruncate SYS_fallocate SYS_fsync
-    SYS_fdatasync SYS_sync_file_range SYS_flock SYS_statfs SYS_fstatfs SYS_copy_file_range SYS_sendfile
-    SYS_splice SYS_getpgid SYS_setpgid SYS_getsid SYS_setsid SYS_getgroups SYS_times SYS_getrusage SYS_getrlimit
-    SYS_setrlimit SYS_getpriority SYS_setpriority SYS_mknodat SYS_getxattr SYS_lgetxattr SYS_fgetxattr
-    SYS_listxattr SYS_llistxattr SYS_flistxattr SYS_setxattr SYS_lsetxattr SYS_fsetxattr SYS_removexattr
-    SYS_lremovexattr SYS_fremovexattr SYS_fadvise64 SYS_close_range SYS_getcpu SYS_openat2 SYS_preadv SYS_pwritev
-    SYS_preadv2 SYS_pwritev2
-};
-
-/// Threads and event loops: libuv, asyncio, tokio, Go, the JVM.
-const EVENT_LOOPS: &[i64] = calls! {
-    SYS_epoll_create1 SYS_epoll_ctl SYS_epoll_pwait SYS_epoll_pwait2 SYS_eventfd2 SYS_timerfd_create
-    SYS_timerfd_settime SYS_timerfd_gettime SYS_signalfd4 SYS_inotify_init1 SYS_inotify_add_watch
-    SYS_inotify_rm_watch SYS_sched_yield SYS_sched_getaffinity SYS_sched_setaffinity SYS_sched_getparam
-    SYS_sched_setparam SYS_sched_getscheduler SYS_sched_setscheduler SYS_sched_get_priority_max
-    SYS_sched_get_priority_min SYS_timer_create SYS_timer_settime SYS_timer_gettime SYS_timer_getoverrun
-    SYS_timer_delete SYS_getitimer SYS_setitimer SYS_rt_sigpending SYS_rt_sigtimedwait SYS_rt_sigqueueinfo
-    SYS_rt_sigsuspend SYS_membarrier SYS_pidfd_open SYS_pidfd_send_signal SYS_futex_waitv SYS_capget SYS_capset
-};
-
-/// Memory: JITs, garbage collectors, shared memory of multiprocessing.
-const MEMORY: &[i64] = calls! {
-    SYS_mincore SYS_msync SYS_mlock SYS_mlock2 SYS_munlock SYS_mlockall SYS_munlockall
-    SYS_pkey_alloc SYS_pkey_free SYS_pkey_mprotect SYS_get_mempolicy SYS_shmat SYS_shmdt SYS_shmctl
-    SYS_semget SYS_semop SYS_semctl SYS_semtimedop
-};
-
-/// Sockets: clients, servers on loopback, and the Runtime API.
-const SOCKETS: &[i64] = calls! {
-    SYS_bind SYS_connect SYS_listen SYS_accept SYS_accept4 SYS_getsockname SYS_getpeername SYS_setsockopt
-    SYS_getsockopt SYS_sendto SYS_recvfrom SYS_sendmsg SYS_recvmsg SYS_sendmmsg SYS_recvmmsg SYS_shutdown
-};
-
-/// Sandboxes within: Landlock and seccomp only ever take rights away.
-const SELF_RESTRICTION: &[i64] = calls! {
-    SYS_seccomp SYS_landlock_create_ruleset SYS_landlock_add_rule SYS_landlock_restrict_self
-};
-
-/// Users: programs that drop privilege which they do not have; nothing can be gained by them.
-const USERS: &[i64] = calls! {
-    SYS_setuid SYS_setgid SYS_setreuid SYS_setregid SYS_setresuid SYS_getresuid SYS_setresgid SYS_getresgid
-    SYS_setgroups
-};
-
-/// What x86-64 has besides, for the same programs: older forms of the calls above.
-#[cfg(target_arch = "x86_64")]
-const OLDER_FORMS: &[i64] = calls! {
-    SYS_open SYS_stat SYS_lstat SYS_poll SYS_access SYS_pipe SYS_select SYS_dup2 SYS_pause SYS_alarm SYS_fork
-    SYS_vfork SYS_getdents SYS_rename SYS_mkdir SYS_rmdir SYS_creat SYS_link SYS_unlink SYS_symlink SYS_readlink
-    SYS_chmod SYS_chown SYS_lchown SYS_getpgrp SYS_utime SYS_mknod SYS_arch_prctl SYS_time SYS_epoll_create
-    SYS_epoll_wait SYS_utimes SYS_inotify_init
-};
-
-#[cfg(not(target_arch = "x86_64"))]
-const OLDER_FORMS: &[i64] = &[];
 
 // Of linux/prctl.h; libc does not have them.
 const PR_SVE_SET_VL: i32 = 50;
@@ -218,20 +149,10 @@ const fn ordinary_pages(argument: u32, flag: i32) -> Verdict {
 
 /// All rules, by number.
 pub(super) fn rules() -> Vec<Rule> {
-    let allowed = [
-        EVERY_PROGRAM,
-        TOOLS,
-        EVENT_LOOPS,
-        MEMORY,
-        SOCKETS,
-        SELF_RESTRICTION,
-        USERS,
-        OLDER_FORMS,
-    ];
-    let allowed = allowed
+    let allowed = allowed::ALL
         .into_iter()
         .flatten()
-        .map(|number| (*number, Verdict::Allow));
+        .map(|(number, _)| (*number, Verdict::Allow));
     let refused = [REFUSED, REFUSED_HERE]
         .into_iter()
         .flatten()

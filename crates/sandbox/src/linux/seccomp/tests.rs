@@ -80,6 +80,12 @@ fn the_table_names_each_call_once_and_stays_reviewable() {
 }
 
 #[test]
+fn every_allowed_call_names_who_needs_it() {
+    let mut all = super::allowed::ALL.into_iter().flatten();
+    assert!(all.all(|(_, needed_by)| needed_by.len() > 2));
+}
+
+#[test]
 fn other_architectures_are_killed() {
     let program = program();
     assert_eq!(run(&program, 0x4000_0003, 0, [0; 4]), KILL);

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
+use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 
 use super::Layer::{Flags, Kernel, Landlock, Masks, Network, Rights, Root, Seccomp};
@@ -645,18 +646,16 @@ fn disks_of_the_machine(_: &World) -> Outcome {
 fn write_other_files(_: &World) -> Outcome {
     let entries = fs::read_dir("/proc").expect("/proc").flatten();
     let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-    none_of(
-        files
-            .map(|file| {
-                (
-                    file.path().display().to_string(),
-                    must_fail(OpenOptions::new().write(true).open(file.path())),
-                )
-            })
-            .filter(|(path, _)| {
-                !["/proc/kcore", "/proc/keys", "/proc/timer_list"].contains(&path.as_str())
-            }),
-    )
+    // What is masked is the sandbox's own /dev/null: written to, and lost.
+    let masked = |file: &fs::DirEntry| {
+        fs::metadata(file.path()).is_ok_and(|seen| seen.file_type().is_char_device())
+    };
+    none_of(files.filter(|file| !masked(file)).map(|file| {
+        (
+            file.path().display().to_string(),
+            must_fail(OpenOptions::new().write(true).open(file.path())),
+        )
+    }))
 }
 
 fn make_and_link_in_it(_: &World) -> Outcome {
