@@ -73,11 +73,14 @@ impl Hierarchy {
 }
 
 fn unlimited(controller: &str) -> Missing {
+    let consequence = match controller {
+        "freezer" => "functions that wait for their next event are not frozen".to_owned(),
+        "cpuacct" => "the CPU time of functions is not measured".to_owned(),
+        limited => format!("the {limited} of functions is not limited"),
+    };
     Missing::limit(
         Part::ControlGroups,
-        format!(
-            "the {controller} of functions is not limited: the cgroup controller \"{controller}\" is not there"
-        ),
+        format!("{consequence}: the cgroup controller \"{controller}\" is not there"),
         format!(
             "switch the controller on (kernel command line cgroup_enable={controller}), or delegate it: \
             systemd-run --user --scope -p Delegate=yes lambkin ..."
