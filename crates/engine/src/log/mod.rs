@@ -17,9 +17,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tail::Tail;
 
-/// Most bytes that one invoke, or the time between two, adds to the log; the rest is counted and dropped,
-/// so that a function that writes without end costs itself alone.
-const BYTES_PER_INVOKE_MAX: usize = 16 << 20;
+/// Most bytes that an environment adds to the log at once; the rest is counted and dropped, so that a function that
+/// writes without end costs itself alone.
+const BURST_BYTES: usize = 16 << 20;
+/// What it may add to that in a second: 4 MiB, or some 18,000 lines of ordinary length.
+const BYTES_PER_MS: usize = (4 << 20) / 1_000;
 /// What a line costs besides its text, in memory and on its way to the store: a million empty ones are no small log.
 const LINE_BYTES: usize = 128;
 
@@ -75,6 +77,8 @@ pub(crate) struct Recorder {
     invoke: Option<RequestId>,
     tail: Option<Tail>,
     bytes_left: usize,
+    /// When the time since was last turned into bytes.
+    filled: Timestamp,
     dropped_bytes: u64,
     events: Vec<LogEvent>,
 }
@@ -88,7 +92,8 @@ impl Recorder {
             lines: Lines::default(),
             invoke: None,
             tail: None,
-            bytes_left: BYTES_PER_INVOKE_MAX,
+            bytes_left: BURST_BYTES,
+            filled: Timestamp(0),
             dropped_bytes: 0,
             events: Vec::new(),
         }
@@ -154,6 +159,7 @@ impl Recorder {
 
     /// What the function wrote.
     pub(crate) fn output(&mut self, now: Timestamp, bytes: &[u8]) {
+        self.fill(now);
         let kept = bytes.len().min(self.bytes_left);
         self.bytes_left -= kept;
         self.dropped_bytes += (bytes.len() - kept) as u64;
@@ -162,6 +168,14 @@ impl Recorder {
         self.lines = lines;
         let cost = (self.events.len() - before) * LINE_BYTES;
         self.bytes_left = self.bytes_left.saturating_sub(cost);
+    }
+
+    /// A clock that is set forward gives one burst at most; one that is set back gives nothing.
+    fn fill(&mut self, now: Timestamp) {
+        let passed_ms = usize::try_from(now.0.saturating_sub(self.filled.0)).unwrap_or(0);
+        let more = passed_ms.saturating_mul(BYTES_PER_MS);
+        self.bytes_left = self.bytes_left.saturating_add(more).min(BURST_BYTES);
+        self.filled = now;
     }
 
     /// An invoke is over. Returns the tail, if it was asked for.
@@ -239,13 +253,12 @@ impl Recorder {
     }
 
     fn note_dropped(&mut self, now: Timestamp) {
-        self.bytes_left = BYTES_PER_INVOKE_MAX;
         let dropped = std::mem::take(&mut self.dropped_bytes);
         if dropped > 0 {
             self.note(
                 now,
                 &format!(
-                    "lambkin: {dropped} bytes of log were dropped: an invoke keeps {BYTES_PER_INVOKE_MAX}, \
+                    "lambkin: {dropped} bytes of log were dropped: it takes {BURST_BYTES} at once and 4 MiB a second, \
                      counting {LINE_BYTES} more for each line"
                 ),
             );

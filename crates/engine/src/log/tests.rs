@@ -156,7 +156,7 @@ fn a_flood_is_bounded_and_said() {
         log.output(NOW, &block);
         kept += messages(&mut log).iter().map(String::len).sum::<usize>();
     }
-    assert!(kept <= BYTES_PER_INVOKE_MAX);
+    assert!(kept <= BURST_BYTES);
     let tail = String::from_utf8(log.report(NOW, &report(None)).unwrap()).unwrap();
     assert!(
         tail.contains("lambkin: 88088064 bytes of log were dropped"),
@@ -175,5 +175,22 @@ fn a_flood_of_empty_lines_is_bounded_too() {
         log.output(NOW, &block);
         kept += messages(&mut log).len();
     }
-    assert!(kept <= BYTES_PER_INVOKE_MAX / LINE_BYTES + block.len());
+    assert!(kept <= BURST_BYTES / LINE_BYTES + block.len());
+}
+
+#[test]
+fn what_was_used_up_comes_back_with_time_and_not_with_the_next_invoke() {
+    let mut log = recorder(LogFormat::Text, SystemLogLevel::Info);
+    let block = vec![b'\n'; 16 << 10];
+    let mut lines = |at: i64| {
+        log.start(Timestamp(at), id(), false);
+        log.take_events();
+        (0..1_000).for_each(|_| log.output(Timestamp(at), &block));
+        messages(&mut log).len()
+    };
+    assert!(lines(NOW.0) >= BURST_BYTES / (LINE_BYTES + 1));
+    assert_eq!(lines(NOW.0), 0);
+    let second = lines(NOW.0 + 1_000);
+    assert!(second > 0 && second <= BYTES_PER_MS * 1_000 / LINE_BYTES + block.len());
+    assert_eq!(lines(NOW.0 - 1_000), 0);
 }
