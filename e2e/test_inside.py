@@ -1,9 +1,12 @@
 """What must work inside a sandbox as it does anywhere: the pieces of work in `inside/`, each through a real invoke."""
 
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
+from conftest import Deployer
+from harness.ordinary import Ordinary
 
 WORK = Path(__file__).parent / "inside"
 SQUARES = [0, 1, 4, 9]
@@ -114,3 +117,25 @@ def test_a_jvm_starts(deploy, invoke):
     name = deploy({"index.py": JVM}, MemorySize=1024, Timeout=60)
     code, text = invoke(name)["Json"]
     assert code == 0 and "VM" in text, text
+
+
+def test_the_same_without_root():
+    """One user for all sandboxes, no limits, a /tmp in memory: what works there is the same."""
+    ordinary = Ordinary()
+    server = ordinary.server("--allow-nearest-runtime").start()
+    try:
+        client = server.client()
+        deploy = Deployer(client)
+        python = deploy({"index.py": (WORK / "work.py").read_text()}, MemorySize=1769, Timeout=30)
+        node = deploy({"index.js": (WORK / "work.cjs").read_text()}, runtime="node", MemorySize=1769, Timeout=30)
+
+        def do(name, work, **arguments):
+            event = json.dumps({"work": work, "with": arguments})
+            return json.load(client.invoke(FunctionName=name, Payload=event)["Payload"])
+
+        assert {work: do(python, work) for work in PYTHON} == PYTHON
+        assert {work: do(node, work) for work in NODE} == NODE
+        assert do(python, "processes", method="forkserver") == [9, 16, 400, [0, 0, 0, 0]]
+    finally:
+        server.stop()
+        ordinary.remove()
