@@ -173,6 +173,12 @@ ODD = {
 }
 
 
+def test_many_small_files_are_unpacked(deploy, invoke):
+    """As many as may be, with the longest names and most of a page lost on each."""
+    files = (Entry(b"d%d/" % (n % 50) + b"%05d" % n * 50, bytes(4097), method=DEFLATED) for n in range(63_000))
+    assert invoke(deploy(archive(Entry(b"index.py", ANSWER), *files)))["Json"] == "well"
+
+
 @pytest.mark.parametrize("case", ODD)
 def test_what_is_only_odd_is_accepted(deploy, invoke, case):
     assert invoke(deploy(ODD[case]()))["Json"] == "well"

@@ -32,6 +32,9 @@ const WORK_INODES: u64 = 65_536;
 const TMP_BYTES_PER_INODE: u64 = 16_384;
 /// What an unpacker needs beside the unpacked bytes, which are charged to it while it writes.
 const UNPACKER_BYTES: u64 = 64 << 20;
+/// What an entry costs beside its bytes: the rest of its last page, the kernel's inode and name, and what the reader
+/// keeps of it. Without this, many small files are killed for want of memory and not refused or unpacked.
+const UNPACKER_ENTRY_BYTES: u64 = 7 << 10;
 const UNPACKER_PROCESSES_MAX: u32 = 8;
 
 pub(super) struct Machine {
@@ -143,7 +146,9 @@ impl Machine {
         entries_max: u32,
     ) -> Result<(Started, u64), Failure> {
         let mut filled = None;
-        let memory = bytes_max.saturating_add(UNPACKER_BYTES);
+        let memory = bytes_max
+            .saturating_add(u64::from(entries_max) * UNPACKER_ENTRY_BYTES)
+            .saturating_add(UNPACKER_BYTES);
         let started = self.start(memory, UNPACKER_PROCESSES_MAX, |machine, owner| {
             let root = machine.templates.copy(&Root::default())?;
             let (tree, task) = machine.trees.begin(bytes_max, entries_max, owner)?;
