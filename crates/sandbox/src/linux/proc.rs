@@ -43,11 +43,15 @@ pub(crate) fn mount(root: impl AsFd) -> Result<(), Failure> {
         | MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let proc = mounts::new("proc", &[], attributes).map_err(at("mount /proc"))?;
-    for path in EMPTIED {
-        // The folder that /proc is about to be mounted on: read-only, and nothing is in it.
-        cover(&proc, path, &root, "proc", libc::MOUNT_ATTR_NOSUID)?;
-    }
+    // Of the folder that /proc is about to be mounted on: read-only, and nothing is in it.
+    let empty = EMPTIED.map(|path| (path, mounts::clone_tree(&root, "proc")));
     mounts::attach(&proc, &root, "proc").map_err(at("attach /proc"))?;
+    for (path, folder) in empty {
+        let folder = folder.map_err(at("copy an empty folder"))?;
+        if let Some(place) = find(&proc, path)? {
+            mounts::attach(folder, place, "").map_err(at(format!("cover /proc/{path}")))?;
+        }
+    }
     for path in READ_ONLY {
         cover(&proc, path, &proc, path, READ_ONLY_FLAGS)?;
     }
@@ -59,7 +63,16 @@ pub(crate) fn mount(root: impl AsFd) -> Result<(), Failure> {
     mounts::attach(sys, &proc, "sys").map_err(at("cover /proc/sys"))
 }
 
-/// Mounts `what` over `path`. A path that this kernel does not have needs no cover.
+/// A path that this kernel does not have needs no cover.
+fn find(proc: &OwnedFd, path: &str) -> Result<Option<OwnedFd>, Failure> {
+    match mounts::open_inside(proc, path) {
+        Ok(place) => Ok(Some(place)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(Failure::new(format!("open /proc/{path}"), error)),
+    }
+}
+
+/// Mounts `what` over `path`.
 fn cover(
     proc: &OwnedFd,
     path: &'static str,
@@ -67,10 +80,8 @@ fn cover(
     what: &str,
     attributes: u64,
 ) -> Result<(), Failure> {
-    let place = match mounts::open_inside(proc, path) {
-        Ok(place) => place,
-        Err(Errno::NOENT) => return Ok(()),
-        Err(error) => return Err(Failure::new(format!("open /proc/{path}"), error)),
+    let Some(place) = find(proc, path)? else {
+        return Ok(());
     };
     copy(from, what, attributes)
         .and_then(|tree| Ok(mounts::attach(tree, place, "")?))
