@@ -46,8 +46,8 @@ use rustix::net::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// One more than fit, so that some messages come cut.
-const SENT_MAX: usize = DESCRIPTORS_MAX + 1;
+/// More than fit, so that some messages come cut.
+const SENT_MAX: usize = DESCRIPTORS_MAX + 4;
 
 fuzz_target!(|input: &[u8]| {
     let [kind, descriptors, message @ ..] = input else {
