@@ -21,6 +21,8 @@ const INIT_ERROR_GRACE: Duration = Duration::from_millis(100);
 const HANDOFF_TIMEOUT: Duration = Duration::from_secs(1);
 /// A flood of log takes one part of the server's time in so many and one; the function waits meanwhile.
 const LOG_REST: u32 = 4;
+/// At most: where the machine is busy, most of that time was not spent on the log.
+const LOG_REST_MAX: Duration = Duration::from_millis(5);
 /// While an invocation runs, how often to look whether the kernel has killed for want of memory. What is left of a
 /// program then works on without a part of itself, or fights for memory until its time is up.
 const MEMORY_LOOK: Duration = Duration::from_secs(1);
@@ -150,7 +152,7 @@ impl Owner {
             .read(|bytes| books.output(now(), bytes));
         books.flush(&self.environment.host.store);
         self.readable = supply != Supply::Ended;
-        let rest = began.elapsed() * LOG_REST;
+        let rest = (began.elapsed() * LOG_REST).min(LOG_REST_MAX);
         self.log_rests_until = (supply == Supply::Flood).then(|| Instant::now() + rest);
     }
 

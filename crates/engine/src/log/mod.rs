@@ -19,11 +19,11 @@ use tail::Tail;
 
 /// Most bytes that an environment adds to the log at once; the rest is counted and dropped, so that a function that
 /// writes without end costs itself alone.
-const BURST_BYTES: usize = 16 << 20;
+const BURST_BYTES: i64 = 16 << 20;
 /// What it may add to that in a second: 4 MiB, or some 18,000 lines of ordinary length.
-const BYTES_PER_MS: usize = (4 << 20) / 1_000;
+const BYTES_PER_MS: i64 = (4 << 20) / 1_000;
 /// What a line costs besides its text, in memory and on its way to the store: a million empty ones are no small log.
-const LINE_BYTES: usize = 128;
+const LINE_BYTES: i64 = 128;
 
 /// What a REPORT says.
 #[derive(Debug)]
@@ -76,7 +76,8 @@ pub(crate) struct Recorder {
     lines: Lines,
     invoke: Option<RequestId>,
     tail: Option<Tail>,
-    bytes_left: usize,
+    /// Below zero after a piece with many lines: a debt.
+    bytes_left: i64,
     /// When the time since was last turned into bytes.
     filled: Timestamp,
     dropped_bytes: u64,
@@ -160,19 +161,19 @@ impl Recorder {
     /// What the function wrote.
     pub(crate) fn output(&mut self, now: Timestamp, bytes: &[u8]) {
         self.fill(now);
-        let kept = bytes.len().min(self.bytes_left);
-        self.bytes_left -= kept;
+        let room = usize::try_from(self.bytes_left).unwrap_or(0);
+        let kept = bytes.len().min(room);
         self.dropped_bytes += (bytes.len() - kept) as u64;
         let (mut lines, before) = (std::mem::take(&mut self.lines), self.events.len());
         lines.split(&bytes[..kept], |line| self.push(now, line));
         self.lines = lines;
-        let cost = (self.events.len() - before) * LINE_BYTES;
-        self.bytes_left = self.bytes_left.saturating_sub(cost);
+        let cost = kept as i64 + (self.events.len() - before) as i64 * LINE_BYTES;
+        self.bytes_left -= cost;
     }
 
     /// A clock that is set forward gives one burst at most; one that is set back gives nothing.
     fn fill(&mut self, now: Timestamp) {
-        let passed_ms = usize::try_from(now.0.saturating_sub(self.filled.0)).unwrap_or(0);
+        let passed_ms = now.0.saturating_sub(self.filled.0).max(0);
         let more = passed_ms.saturating_mul(BYTES_PER_MS);
         self.bytes_left = self.bytes_left.saturating_add(more).min(BURST_BYTES);
         self.filled = now;
