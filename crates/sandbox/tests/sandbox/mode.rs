@@ -13,6 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use lambkin_sandbox::is_root;
 use tempfile::TempDir;
@@ -173,7 +174,20 @@ impl Drop for Entered {
                 .parent()
                 .map(|parent| fs::write(parent.join("cgroup.procs"), &own));
             // A group that is left behind is empty and shows in the next listing of the machine's.
-            let _ = left.map(|left| left.and_then(|()| fs::remove_dir(group)));
+            let _ = left.map(|left| left.and_then(|()| remove(group)));
+        }
+    }
+}
+
+/// Dead processes whose parents are dead too are in it until the machine's init has looked after them.
+fn remove(group: &Path) -> io::Result<()> {
+    let until = Instant::now() + Duration::from_secs(2);
+    loop {
+        match fs::remove_dir(group) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            other => return other,
         }
     }
 }
