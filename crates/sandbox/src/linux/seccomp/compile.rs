@@ -139,6 +139,12 @@ fn check_code(check: Check) -> Vec<sock_filter> {
             let leases = [libc::F_SETLEASE as u32];
             on(1, either(&leases, refuse(libc::EPERM), allow()))
         }
+        Check::NoDevices { argument } => {
+            let devices = [libc::S_IFCHR, libc::S_IFBLK];
+            let kind = vec![instruction(MASK, libc::S_IFMT)];
+            let decide = either(&devices, refuse(libc::EPERM), allow());
+            on(argument, chain([kind, decide]))
+        }
         Check::HarmlessPrctl => {
             let options: Vec<u32> = PRCTL_OPTIONS.iter().map(|option| *option as u32).collect();
             on(0, either(&options, allow(), refuse(libc::EINVAL)))

@@ -27,6 +27,9 @@ pub(super) enum Check {
     PlainTerminals,
     /// `fcntl`: no leases, by which a reader of shared code makes all others wait.
     NoLeases,
+    /// `mknod`, whose mode this argument is: no devices. One of them, which file systems that are stacked read as a
+    /// hole, needs no right, and older kernels' Landlock lets it through.
+    NoDevices { argument: u32 },
     /// `prctl`: the options below, which change the caller alone.
     HarmlessPrctl,
     /// `personality`: what it is, and switches that debuggers and 32-bit tools set.
@@ -131,6 +134,15 @@ const DECIDED: &[Rule] = &[
     (libc::SYS_ioctl, Verdict::Check(Check::PlainTerminals)),
     (libc::SYS_fcntl, Verdict::Check(Check::NoLeases)),
     (libc::SYS_prctl, Verdict::Check(Check::HarmlessPrctl)),
+    (
+        libc::SYS_mknodat,
+        Verdict::Check(Check::NoDevices { argument: 2 }),
+    ),
+    #[cfg(target_arch = "x86_64")]
+    (
+        libc::SYS_mknod,
+        Verdict::Check(Check::NoDevices { argument: 1 }),
+    ),
     (libc::SYS_mmap, ordinary_pages(3, libc::MAP_HUGETLB)),
     (
         libc::SYS_memfd_create,

@@ -158,6 +158,12 @@ fn options_decide() {
     assert_eq!(ioctl(libc::TIOCLINUX as u32), refused(libc::EPERM));
     assert_eq!(ioctl(0x5423), refused(libc::EPERM), "TIOCSETD");
     assert_eq!(ioctl(libc::FIONREAD as u32), ALLOW);
+    let mknod = |kind: u32| call(libc::SYS_mknodat, [0, 0, kind | 0o644]);
+    assert_eq!(mknod(libc::S_IFCHR), refused(libc::EPERM));
+    assert_eq!(mknod(libc::S_IFBLK), refused(libc::EPERM));
+    for kind in [0, libc::S_IFREG, libc::S_IFIFO, libc::S_IFSOCK] {
+        assert_eq!(mknod(kind), ALLOW);
+    }
     let fcntl = |command: i32| call(libc::SYS_fcntl, [0, command as u32, 0]);
     assert_eq!(fcntl(libc::F_SETLEASE), refused(libc::EPERM));
     assert_eq!(fcntl(libc::F_SETLK), ALLOW);

@@ -215,13 +215,13 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "files::whiteout_in_tmp",
         aims_at: "layers of file systems",
-        stopped_by: &[Landlock],
+        stopped_by: &[Seccomp, Landlock],
         run: whiteout_in_tmp,
     },
     Attack {
         name: "files::whiteout_in_shm",
         aims_at: "layers of file systems",
-        stopped_by: &[Landlock],
+        stopped_by: &[Seccomp, Landlock],
         run: whiteout_in_shm,
     },
     Attack {

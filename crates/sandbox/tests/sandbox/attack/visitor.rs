@@ -252,19 +252,21 @@ fn queue_a_signal(world: &World) -> Outcome {
 
 /// The kernel sends it to the owner of a descriptor; whether it arrived, the harness sees.
 fn signal_by_a_socket(world: &World) -> Outcome {
-    let (one, other) = std::os::unix::net::UnixStream::pair().expect("a pair");
-    let number = i64::from(one.as_raw_fd());
-    let set = call(
-        libc::SYS_fcntl,
-        [number, libc::F_SETOWN.into(), world.number("visitor")],
-    );
-    let armed = call(
-        libc::SYS_fcntl,
-        [number, libc::F_SETFL.into(), i64::from(libc::O_ASYNC)],
-    );
-    let _ = std::io::Write::write(&mut &other, b"x");
-    std::thread::sleep(std::time::Duration::from_millis(50));
-    stopped(format!("{set:?} {armed:?}, here"))
+    scoped(world, || {
+        let (one, other) = std::os::unix::net::UnixStream::pair().expect("a pair");
+        let number = i64::from(one.as_raw_fd());
+        let set = call(
+            libc::SYS_fcntl,
+            [number, libc::F_SETOWN.into(), world.number("visitor")],
+        );
+        let armed = call(
+            libc::SYS_fcntl,
+            [number, libc::F_SETFL.into(), i64::from(libc::O_ASYNC)],
+        );
+        let _ = std::io::Write::write(&mut &other, b"x");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        stopped(format!("{set:?} {armed:?}, here"))
+    })
 }
 
 fn abstract_socket(world: &World) -> Outcome {
