@@ -1,51 +1,22 @@
 //! The kernel: calls, sockets and name spaces that lead out, or into code of it that functions have no use for.
 
 use super::{Aims, Found, last_error};
+use crate::linux::seccomp;
 
-/// Arguments are such that a call that is let through fails, or does nothing.
-const CALLS: &[(&str, libc::c_long)] = &[
-    ("bpf", libc::SYS_bpf),
-    ("io_uring_setup", libc::SYS_io_uring_setup),
-    ("userfaultfd", libc::SYS_userfaultfd),
-    ("perf_event_open", libc::SYS_perf_event_open),
-    ("add_key", libc::SYS_add_key),
-    ("keyctl", libc::SYS_keyctl),
-    ("mount", libc::SYS_mount),
-    ("umount2", libc::SYS_umount2),
-    ("fsopen", libc::SYS_fsopen),
-    ("open_tree", libc::SYS_open_tree),
-    ("move_mount", libc::SYS_move_mount),
-    ("pivot_root", libc::SYS_pivot_root),
-    ("chroot", libc::SYS_chroot),
-    ("setns", libc::SYS_setns),
-    ("open_by_handle_at", libc::SYS_open_by_handle_at),
-    ("name_to_handle_at", libc::SYS_name_to_handle_at),
-    ("kcmp", libc::SYS_kcmp),
-    ("pidfd_getfd", libc::SYS_pidfd_getfd),
-    ("init_module", libc::SYS_init_module),
-    ("finit_module", libc::SYS_finit_module),
-    ("kexec_load", libc::SYS_kexec_load),
-    ("swapon", libc::SYS_swapon),
-    ("acct", libc::SYS_acct),
-    ("quotactl", libc::SYS_quotactl),
-    ("clock_settime", libc::SYS_clock_settime),
-    ("sethostname", libc::SYS_sethostname),
-    ("fanotify_init", libc::SYS_fanotify_init),
-];
-
+/// Every call that the filter knows and refuses. Arguments are such that one that is let through fails, or does
+/// nothing.
 pub(super) fn calls(_: &Aims) -> Found {
-    let let_through: Vec<String> = CALLS
-        .iter()
+    let let_through: Vec<String> = seccomp::refused()
         .filter_map(|(name, number)| {
             // SAFETY: every pointer among the arguments lies outside of user memory, so nothing is read.
             let result = unsafe { libc::syscall(*number, -1, -1, -1, -1, -1) };
             let error = if result < 0 { last_error() } else { 0 };
-            (!matches!(error, libc::EPERM | libc::ENOSYS))
-                .then(|| format!("{name} (error {error})"))
+            (error != libc::EPERM).then(|| format!("{name} (error {error})"))
         })
         .collect();
+    let count = seccomp::refused().count();
     match let_through.is_empty() {
-        true => Ok(format!("{} of {} are refused", CALLS.len(), CALLS.len())),
+        true => Ok(format!("{count} of {count} are refused")),
         false => Err(format!(
             "the kernel is reached by {}",
             let_through.join(", ")

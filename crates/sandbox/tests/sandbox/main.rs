@@ -3,7 +3,7 @@
 //! This program is its own spawner, as the binary is, so it has a `main` of its own. Each case runs in a
 //! process of its own: a spawner must be started before there is a thread, and one case kills its server.
 //!
-//! `sandbox [--mode root|user|delegated] [FILTER]`: without a mode, every one that whoever starts it can give.
+//! `sandbox [--mode root|user|delegated] [--skip NAMES] [FILTER]`: without a mode, every one that whoever starts it can give.
 
 mod attack;
 mod canaries;
@@ -46,34 +46,52 @@ fn run_case(mode: &str, name: &str) -> ExitCode {
     }
 }
 
-/// Which modes, and part of the names of which cases. Other options are those of the standard harness.
-fn choice<'a>(words: &[&'a str]) -> Option<(Vec<Mode>, &'a str)> {
-    let (mut modes, mut filter) = (Mode::possible(), "");
-    if !cases::WEAKENED.is_empty() {
-        // What a layer stops it stops in each; one is enough to see that the table tells the truth.
-        modes.truncate(1);
-    }
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        if *word == "--mode" {
-            modes = vec![Mode::from_name(words.next()?)?];
-        } else if !word.starts_with('-') {
-            filter = word;
+/// Which cases in which modes: part of the names of those to run, and of those to leave out.
+struct Choice<'a> {
+    modes: Vec<Mode>,
+    filter: &'a str,
+    skip: Option<&'a str>,
+}
+
+impl<'a> Choice<'a> {
+    /// Other options are those of the standard harness.
+    fn parse(words: &[&'a str]) -> Option<Self> {
+        let mut choice = Self {
+            modes: Mode::possible(),
+            filter: "",
+            skip: None,
+        };
+        if !cases::WEAKENED.is_empty() {
+            // What a layer stops it stops in each; one is enough to see that the table tells the truth.
+            choice.modes.truncate(1);
         }
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match *word {
+                "--mode" => choice.modes = vec![Mode::from_name(words.next()?)?],
+                "--skip" => choice.skip = Some(words.next()?),
+                word if !word.starts_with('-') => choice.filter = word,
+                _ => {}
+            }
+        }
+        Some(choice)
     }
-    Some((modes, filter))
+
+    fn takes(&self, name: &str) -> bool {
+        name.contains(self.filter) && self.skip.is_none_or(|skip| !name.contains(skip))
+    }
 }
 
 fn run_all(words: &[&str]) -> ExitCode {
-    let Some((modes, filter)) = choice(words) else {
-        eprintln!("usage: sandbox [--mode root|user|delegated] [FILTER]");
+    let Some(choice) = Choice::parse(words) else {
+        eprintln!("usage: sandbox [--mode root|user|delegated] [--skip NAMES] [FILTER]");
         return ExitCode::FAILURE;
     };
     let (mut passed, mut failed) = (0, 0);
-    for mode in modes {
+    for &mode in &choice.modes {
         let run = Run::prepare(mode).expect("the means of a mode");
         let entered = run.enter().expect("its control groups");
-        for (name, _) in cases::of(mode).filter(|(name, _)| name.contains(filter)) {
+        for (name, _) in cases::of(mode).filter(|(name, _)| choice.takes(name)) {
             let status = run.command(name).status();
             let ok = status.is_ok_and(|status| status.success());
             let mode = mode.name();

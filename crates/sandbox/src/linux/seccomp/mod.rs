@@ -15,6 +15,11 @@ pub(crate) fn program() -> Vec<libc::sock_filter> {
     compile::compile(&table::rules())
 }
 
+/// Names and numbers of the calls that are answered EPERM, for who tries them.
+pub(crate) fn refused() -> impl Iterator<Item = &'static (&'static str, i64)> {
+    table::refused()
+}
+
 /// Puts this process and all it will start under the filter. It needs no_new_privs.
 pub(crate) fn install(program: &[libc::sock_filter]) -> io::Result<()> {
     let length = u16::try_from(program.len()).map_err(io::Error::other)?;

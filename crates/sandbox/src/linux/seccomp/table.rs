@@ -41,8 +41,11 @@ pub(super) enum Check {
 
 pub(super) type Rule = (i64, Verdict);
 
+/// Name and number.
+pub(super) type Known = (&'static str, i64);
+
 macro_rules! calls {
-    ($($name:ident)*) => { &[$(libc::$name,)*] };
+    ($($name:ident)*) => { &[$((stringify!($name), libc::$name),)*] };
 }
 
 // Of linux/prctl.h; libc does not have them.
@@ -92,7 +95,7 @@ pub(super) const PRCTL_OPTIONS: &[i32] = &[
 ];
 
 /// Known and refused: each reaches beyond the sandbox, or into code of the kernel that sandboxes have no use for.
-const REFUSED: &[i64] = calls! {
+const REFUSED: &[Known] = calls! {
     SYS_ptrace SYS_process_vm_readv SYS_process_vm_writev SYS_kcmp SYS_pidfd_getfd SYS_process_madvise SYS_bpf
     SYS_perf_event_open SYS_userfaultfd SYS_io_uring_setup SYS_io_uring_enter SYS_io_uring_register SYS_io_setup
     SYS_io_destroy SYS_io_submit SYS_io_cancel SYS_io_getevents SYS_keyctl SYS_add_key SYS_request_key SYS_mount
@@ -108,13 +111,13 @@ const REFUSED: &[i64] = calls! {
 
 /// The same of x86-64: ports, segments and interfaces of the past.
 #[cfg(target_arch = "x86_64")]
-const REFUSED_HERE: &[i64] = calls! {
+const REFUSED_HERE: &[Known] = calls! {
     SYS_iopl SYS_ioperm SYS_modify_ldt SYS__sysctl SYS_uselib
     SYS_ustat SYS_sysfs
 };
 
 #[cfg(not(target_arch = "x86_64"))]
-const REFUSED_HERE: &[i64] = &[];
+const REFUSED_HERE: &[Known] = &[];
 
 /// Of linux/unistd.h; libc does not have them. They tell of mounts beyond a sandbox's root.
 const SYS_STATMOUNT: i64 = 457;
@@ -159,16 +162,18 @@ const fn ordinary_pages(argument: u32, flag: i32) -> Verdict {
     Verdict::Check(Check::OrdinaryPages { argument, flag })
 }
 
+/// Those that are known and refused.
+pub(super) fn refused() -> impl Iterator<Item = &'static Known> {
+    [REFUSED, REFUSED_HERE].into_iter().flatten()
+}
+
 /// All rules, by number.
 pub(super) fn rules() -> Vec<Rule> {
     let allowed = allowed::ALL
         .into_iter()
         .flatten()
         .map(|(number, _)| (*number, Verdict::Allow));
-    let refused = [REFUSED, REFUSED_HERE]
-        .into_iter()
-        .flatten()
-        .map(|number| (*number, Verdict::Refuse(libc::EPERM as u16)));
+    let refused = refused().map(|(_, number)| (*number, Verdict::Refuse(libc::EPERM as u16)));
     let mut rules: Vec<Rule> = allowed
         .chain(refused)
         .chain(DECIDED.iter().copied())
