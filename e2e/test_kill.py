@@ -7,7 +7,7 @@ import time
 import uuid
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from harness import leftovers
 from harness.package import zip_files
 from harness.server import ROLE
@@ -62,8 +62,9 @@ def check(client, known):
             client.get_waiter("function_updated_v2").wait(
                 FunctionName=name, WaiterConfig={"Delay": 0.01, "MaxAttempts": 500})
             answer = json.load(client.invoke(FunctionName=name)["Payload"])
-        except ClientError as error:
-            assert error.response["Error"]["Code"] == "ResourceNotFoundException", error
+        except (ClientError, WaiterError) as error:
+            answer = error.response if isinstance(error, ClientError) else error.last_response
+            assert answer.get("Error", {}).get("Code") == "ResourceNotFoundException", error
             assert None in marks, f"{name} was acknowledged and is gone"
             del known[name]
             continue
