@@ -44,14 +44,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             .current_dir(workspace::root())
             .args(["build", "--release"]),
     )?;
+    let sandboxes = sandbox::measure()?;
     let server = server::Server::start()?;
     let functions = deploy::functions(&server)?;
     let span = Duration::from_secs(options.seconds);
     let mut report = warm::measure(&server, &functions, options.rounds, span)?;
     report += &cold::measure(&server, options.rounds)?;
     report += &memory::measure(&server, &functions)?;
-    drop(server);
-    report += &sandbox::measure()?;
+    report += &sandboxes;
     println!("\n{report}");
     keep(&report)
 }

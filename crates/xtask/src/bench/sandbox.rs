@@ -18,6 +18,8 @@ pub(super) fn measure() -> anyhow::Result<String> {
             "lambkin-sandbox",
             "--bench",
             "creation",
+            "--features",
+            "profile",
         ])
         .stderr(std::process::Stdio::inherit())
         .output()?;
