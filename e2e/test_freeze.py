@@ -1,12 +1,14 @@
 """An environment that waits for its next event stands still, and costs the server next to nothing."""
 
 import os
+import re
 import signal
 import time
 
 import pytest
 from conftest import Deployer
 from harness import leftovers
+from harness.server import Server
 
 # From the answer to the last moment that the function saw: the 50 ms that are promised, and what a loaded machine adds.
 STILL_AFTER_S = 0.05 + 0.15
@@ -32,6 +34,18 @@ def handler(event, context):
 """
 
 
+SPINS_ON = """
+import threading
+
+def spin():
+    while True:
+        pass
+
+def handler(event, context):
+    threading.Thread(target=spin, daemon=True).start()
+"""
+
+
 def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
@@ -51,6 +65,18 @@ def test_it_stands_still_between_invokes_and_goes_on(can_freeze, deploy, invoke)
         second = invoke(name, {"began": began})["Json"]
         assert second["now"] >= began
         assert second["last"] - first["now"] < STILL_AFTER_S, "it ran on"
+
+
+def test_cpu_of_the_grace_is_measured_and_told(can_freeze, tmp_path):
+    server = Server(tmp_path, "--allow-nearest-runtime", env={"LAMBKIN_LOG": "debug"}).start()
+    client = server.client()
+    name = Deployer(client)({"index.py": SPINS_ON})
+    client.invoke(FunctionName=name)
+    time.sleep(PAUSE_S)
+    assert server.stop() == 0
+    told = re.findall(r"froze an environment.*cpu_us.*?=.*?(\d+)", re.sub(r"\x1b\[[0-9;]*m", "", server.log()))
+    # It spins through its grace: some of 30 ms, and no second of it.
+    assert [int(us) for us in told if 1_000 < int(us) < 500_000], server.log()
 
 
 def test_a_frozen_one_ends_with_its_function(can_freeze, server, deploy, invoke, client):

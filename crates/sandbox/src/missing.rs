@@ -52,7 +52,9 @@ pub(crate) fn tmp_in_memory(failure: &Failure) -> Missing {
 pub(crate) fn no_groups(error: &io::Error) -> Missing {
     Missing::limit(
         Part::ControlGroups,
-        format!("memory and CPU of functions are not limited ({error})"),
+        format!(
+            "memory and CPU of functions are not limited, and functions that wait are not frozen ({error})"
+        ),
         "start as root, or with control groups delegated: systemd-run --user --scope -p Delegate=yes lambkin ...",
     )
 }

@@ -25,7 +25,7 @@ pub(crate) const INIT_LIMIT: Duration = Duration::from_secs(Limits::INIT_S);
 
 /// How long a runtime that waits for an event still runs, so that what it does after an answer gets done and an
 /// environment in steady use is never frozen. With the delays of a busy machine at most 50 ms.
-pub(crate) const FREEZE_GRACE: Duration = Duration::from_millis(30);
+const FREEZE_GRACE: Duration = Duration::from_millis(30);
 
 /// One environment's meeting point.
 #[derive(Debug)]

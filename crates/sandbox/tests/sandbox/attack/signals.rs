@@ -100,12 +100,6 @@ pub(super) const ATTACKS: &[Attack] = &[
         run: terminal_of_the_machine,
     },
     Attack {
-        name: "signals::terminals_of_others",
-        aims_at: "terminals",
-        stopped_by: &[super::Layer::Root],
-        run: terminals_of_others,
-    },
-    Attack {
         name: "signals::terminals_without_end",
         aims_at: "the machine's terminals",
         stopped_by: &[Bounds],
@@ -366,15 +360,6 @@ fn terminal_of_the_machine(_: &World) -> Outcome {
             )
         }),
     )
-}
-
-fn terminals_of_others(_: &World) -> Outcome {
-    let names = fs::read_dir("/dev/pts")
-        .expect("a folder")
-        .flatten()
-        .map(|entry| entry.file_name());
-    let names: Vec<_> = names.filter(|name| name != "ptmx").collect();
-    must_hold(names.is_empty(), format!("{names:?}"))
 }
 
 /// The machine has some four thousand for everybody.
