@@ -2,10 +2,19 @@
 //! SOCK_SEQPACKET pair.
 
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 
 /// Most bytes of one message: a program's environment (4 KiB by AWS's limit, as much again by Lambda's own
 /// variables) and its arguments fit several times over.
 pub const MESSAGE_BYTES_MAX: usize = 32 << 10;
+
+/// Most bytes of a DNS message that is relayed, either way: what fits into a message. Names' answers are far shorter.
+pub const DNS_MESSAGE_BYTES_MAX: usize = 30 << 10;
+
+/// Connections that a sandbox's programs may ask for at one time; beyond them they get EAGAIN.
+pub const CONNECTS_MAX: usize = 128;
+/// Queries for names that may be under way at one time; those beyond are dropped, and their programs ask again.
+pub const QUERIES_MAX: usize = 128;
 
 /// What the server asks of pid 1.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,10 +30,38 @@ pub enum Command {
     },
     /// Kill every process but pid 1. Answered by [`Report::Killed`].
     Kill,
+    /// What became of [`Report::Connect`].
+    Connected {
+        /// The request's.
+        id: u32,
+        /// How it ended.
+        outcome: Connected,
+    },
+    /// The answer to [`Report::Query`].
+    Answer {
+        /// The request's.
+        id: u32,
+        /// A whole DNS message.
+        message: Vec<u8>,
+    },
+}
+
+/// The end of a request for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Connected {
+    /// Comes with the socket, which is connected.
+    Done,
+    /// Comes with the socket, which is connecting and does not block.
+    InProgress,
+    /// Comes without one.
+    Refused {
+        /// What the program's `connect` fails with.
+        errno: i32,
+    },
 }
 
 /// What pid 1 tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Report {
     /// It waits for commands.
     Ready,
@@ -45,6 +82,22 @@ pub enum Report {
     },
     /// Nothing but pid 1 is left.
     Killed,
+    /// A program wants a connection out of the sandbox. Comes with a copy of its socket.
+    Connect {
+        /// Names it in the answer.
+        id: u32,
+        /// Where to.
+        destination: SocketAddr,
+    },
+    /// A program asks for a name.
+    Query {
+        /// Names it in the answer.
+        id: u32,
+        /// Asked over TCP, so that the answer may be long.
+        over_tcp: bool,
+        /// A whole DNS message.
+        message: Vec<u8>,
+    },
     /// The package is unpacked.
     Unpacked {
         /// Bytes of all files.

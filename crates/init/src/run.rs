@@ -45,6 +45,7 @@ pub fn run() -> io::Result<()> {
                     end_all(&mut program, None)?;
                     control::report(Report::Killed)?;
                 }
+                Some(Command::Connected { .. } | Command::Answer { .. }) => {}
                 None => return Ok(()),
             }
         }

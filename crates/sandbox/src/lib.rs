@@ -22,6 +22,7 @@ mod handle;
 mod isolation;
 mod linux;
 mod missing;
+mod network;
 mod package;
 mod process;
 mod profile;
@@ -40,6 +41,9 @@ pub use handle::Spawner;
 pub use isolation::{ControlGroups, Isolation, Tmp, Users};
 pub use linux::privilege::{drop_privileges, is_root};
 pub use missing::{Missing, Part};
+pub use network::{
+    CONNECTS_MAX, Connect, DNS_MESSAGE_BYTES_MAX, HandedIn, NetworkRequest, QUERIES_MAX, Query,
+};
 pub use process::SpawnerProcess;
 pub use sandbox::{Event, Exit, Freezer, Sandbox, Usage};
 pub use self_test::{SelfTestError, Trial, run_self_test, self_test};

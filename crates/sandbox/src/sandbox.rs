@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use crate::error::Error;
 use crate::failure::{Failure, at};
 use crate::handle::Link;
 use crate::linux::cgroup::{self, GroupFiles, Meter};
+use crate::network::{NetworkRequest, REQUESTS_MAX};
 use crate::protocol::{self, What};
 use crate::spec::Program;
 
@@ -119,22 +120,30 @@ pub struct Sandbox {
 
 /// What pid 1 has told. Whoever waits reads for all.
 #[derive(Default)]
-struct Inbox {
+pub(crate) struct Inbox {
     ready: bool,
-    gone: bool,
+    pub(crate) gone: bool,
     kills_asked: u64,
     kills_done: u64,
     events: VecDeque<Event>,
+    pub(crate) requests: VecDeque<NetworkRequest>,
 }
 
 impl Inbox {
-    fn put(&mut self, report: Option<Report>) {
+    fn put(&mut self, report: Option<(Report, Vec<OwnedFd>)>) {
+        let (report, sent) = report.unzip();
         match report {
             Some(Report::Ready) => self.ready = true,
             Some(Report::Killed) => self.kills_done += 1,
             Some(Report::StartFailed { errno }) => self.event(Event::StartFailed { errno }),
             Some(Report::Exited { code }) => self.event(Event::Exited(Exit::Code(code))),
             Some(Report::Signaled { signal }) => self.event(Event::Exited(Exit::Signal(signal))),
+            Some(report @ (Report::Connect { .. } | Report::Query { .. })) => {
+                self.request(NetworkRequest::from_report(
+                    report,
+                    sent.unwrap_or_default(),
+                ));
+            }
             // An unpacker's words, or none any more: this is not the pid 1 that it was.
             Some(Report::Unpacked { .. } | Report::Rejected(_)) | None => self.gone = true,
         }
@@ -145,6 +154,13 @@ impl Inbox {
             self.events.push_back(event);
         } else {
             self.gone = true;
+        }
+    }
+
+    fn request(&mut self, request: Option<NetworkRequest>) {
+        match request {
+            Some(request) if self.requests.len() < REQUESTS_MAX => self.requests.push_back(request),
+            _ => self.gone = true,
         }
     }
 }
@@ -213,7 +229,7 @@ impl Sandbox {
             env: program.env.clone(),
             cwd: program.cwd.clone(),
         };
-        self.command(&command, |_| {}).await
+        self.command(&command, &[], |_| {}).await
     }
 
     /// Kills every process but pid 1 and resolves when they are gone; /tmp and the log pipe stay. The program's
@@ -223,7 +239,7 @@ impl Sandbox {
     /// Fails if the kernel does not end them within 10 s: then only `destroy` is left.
     pub async fn kill_programs(&self) -> Result<(), Error> {
         let mut goal = 0;
-        let asked = self.command(&Command::Kill, |inbox| {
+        let asked = self.command(&Command::Kill, &[], |inbox| {
             inbox.kills_asked += 1;
             goal = inbox.kills_asked;
         });
@@ -303,13 +319,14 @@ impl Sandbox {
     }
 
     /// Sends a command; `sent` notes it in the same instant.
-    async fn command(
+    pub(crate) async fn command(
         &self,
         command: &Command,
+        descriptors: &[BorrowedFd<'_>],
         mut sent: impl FnMut(&mut Inbox),
     ) -> Result<(), Error> {
         let send = |control: &OwnedFd| {
-            protocol::send(control, command, &[])?;
+            protocol::send(control, command, descriptors)?;
             sent(&mut self.inbox());
             Ok(())
         };
@@ -317,7 +334,7 @@ impl Sandbox {
     }
 
     /// Reads reports until `take` finds what it looks for. Several may wait at a time.
-    async fn wait<T>(&self, mut take: impl FnMut(&mut Inbox) -> Option<T>) -> T {
+    pub(crate) async fn wait<T>(&self, mut take: impl FnMut(&mut Inbox) -> Option<T>) -> T {
         loop {
             let received = self.received.notified();
             tokio::pin!(received);
@@ -329,8 +346,7 @@ impl Sandbox {
                 report = self.control.async_io(Interest::READABLE, |control| {
                     protocol::receive::<Report>(control)
                 }) => {
-                    let report = report.ok().flatten().map(|(report, _)| report);
-                    self.inbox().put(report);
+                    self.inbox().put(report.ok().flatten());
                     self.received.notify_waiters();
                 }
                 () = received => {}

@@ -1,0 +1,126 @@
+//! What the programs of a sandbox want of the network: told to the server, which decides and answers.
+//!
+//! ```text
+//! program ── connect, DNS ──▶ pid 1 ──▶ network_request ──▶ the server's policy
+//!    ◀── socket or errno, answer ── pid 1 ◀── connected, answer_query ──┘
+//! ```
+//! Owns no policy: a request that is never answered stays unanswered until the sandbox is destroyed.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+pub use lambkin_init::message::{CONNECTS_MAX, DNS_MESSAGE_BYTES_MAX, QUERIES_MAX};
+use lambkin_init::message::{Command, Connected, Report};
+
+use crate::error::Error;
+use crate::sandbox::Sandbox;
+
+/// Requests that nobody has taken yet. Pid 1 has no more under way.
+pub(crate) const REQUESTS_MAX: usize = CONNECTS_MAX + QUERIES_MAX;
+
+/// What a program wants.
+#[derive(Debug)]
+pub enum NetworkRequest {
+    /// A TCP connection out of the sandbox.
+    Connect(Connect),
+    /// A name.
+    Query(Query),
+}
+
+/// A program's `connect` to an address that is not the sandbox's own. The program waits, or polls.
+#[derive(Debug)]
+pub struct Connect {
+    /// To be named by [`Sandbox::connected`].
+    pub id: u32,
+    /// As the program gave it; an IPv4 address may be in its IPv6 form.
+    pub destination: SocketAddr,
+    /// A copy of the program's own socket, in the sandbox's network: for its family, flags and options. The program
+    /// may use it at the same time.
+    pub socket: OwnedFd,
+}
+
+/// A DNS message of a program to its resolver. Programs wait for seconds only.
+#[derive(Debug)]
+pub struct Query {
+    /// To be named by [`Sandbox::answer_query`].
+    pub id: u32,
+    /// At most [`DNS_MESSAGE_BYTES_MAX`] bytes, which may be anything.
+    pub message: Vec<u8>,
+    /// Asked over TCP: the answer may be as long as that. Over UDP a long one must be cut by who answers.
+    pub over_tcp: bool,
+}
+
+/// A socket of the machine's network for a program.
+#[derive(Debug)]
+pub struct HandedIn {
+    /// A TCP socket with the flags that the program's has.
+    pub socket: OwnedFd,
+    /// Connecting and non-blocking; the program hears of the end as of any such connect. A program that waits in
+    /// `connect` is not waked until it has ended.
+    pub in_progress: bool,
+}
+
+impl NetworkRequest {
+    /// From a report of pid 1; `None` for one that has nothing to do with the network or lacks its descriptor.
+    pub(crate) fn from_report(report: Report, mut sent: Vec<OwnedFd>) -> Option<Self> {
+        match report {
+            Report::Connect { id, destination } => Some(Self::Connect(Connect {
+                id,
+                destination,
+                socket: sent.pop()?,
+            })),
+            Report::Query {
+                id,
+                over_tcp,
+                message,
+            } => Some(Self::Query(Query {
+                id,
+                message,
+                over_tcp,
+            })),
+            _ => None,
+        }
+    }
+}
+
+impl Sandbox {
+    /// The next request of the sandbox's programs; `None` when the sandbox is gone. Cancel safe. At most
+    /// [`CONNECTS_MAX`] connections and [`QUERIES_MAX`] queries are asked for at a time.
+    pub async fn network_request(&self) -> Option<NetworkRequest> {
+        self.wait(|inbox| {
+            let next = inbox.requests.pop_front();
+            (next.is_some() || inbox.gone).then_some(next)
+        })
+        .await
+    }
+
+    /// Answers a request for a connection: with a socket, or the error number that the program's `connect` fails
+    /// with. A program that has gone away meanwhile does not get it; then the socket is closed.
+    ///
+    /// # Errors
+    /// Fails if pid 1 is gone.
+    pub async fn connected(&self, id: u32, outcome: Result<HandedIn, i32>) -> Result<(), Error> {
+        let (outcome, socket) = match outcome {
+            Ok(handed) if handed.in_progress => (Connected::InProgress, Some(handed.socket)),
+            Ok(handed) => (Connected::Done, Some(handed.socket)),
+            Err(errno) => (Connected::Refused { errno }, None),
+        };
+        let sockets: Vec<BorrowedFd<'_>> = socket.iter().map(AsFd::as_fd).collect();
+        let command = Command::Connected { id, outcome };
+        self.command(&command, &sockets, |_| {}).await
+    }
+
+    /// Answers a query with a whole DNS message, of at most [`DNS_MESSAGE_BYTES_MAX`] bytes.
+    ///
+    /// # Errors
+    /// Fails if pid 1 is gone or the message is too long.
+    pub async fn answer_query(&self, id: u32, message: &[u8]) -> Result<(), Error> {
+        if message.len() > DNS_MESSAGE_BYTES_MAX {
+            let kind = std::io::ErrorKind::InvalidInput;
+            return Err(std::io::Error::new(kind, "the DNS message is too long").into());
+        }
+        let message = message.to_vec();
+        let command = Command::Answer { id, message };
+        self.command(&command, &[], |_| {}).await
+    }
+}
