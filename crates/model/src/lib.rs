@@ -5,6 +5,7 @@
 //! Refuses: files, clocks, HTTP, tasks.
 
 mod account;
+pub mod egress;
 mod environment;
 mod function;
 mod limits;
@@ -29,5 +30,5 @@ pub use request_id::RequestId;
 pub use runtime::Runtime;
 pub use tags::{Tags, TagsError};
 pub use timestamp::Timestamp;
-pub use usage::{Outcome, Start, UsageRecord, UsageTotals};
+pub use usage::{NetworkUsage, Outcome, Start, UsageRecord, UsageTotals};
 pub use version::Version;

@@ -43,6 +43,8 @@ pub struct UsageRecord {
     pub outcome: Outcome,
     /// What it started on.
     pub start_kind: Start,
+    /// What it sent and got through the machine's network.
+    pub network: NetworkUsage,
 }
 
 impl UsageRecord {
@@ -71,6 +73,26 @@ impl UsageRecord {
                 .saturating_sub(Limits::EPHEMERAL_MB_INCLUDED),
         )
         .saturating_mul(self.billed_ms)
+    }
+}
+
+/// What went through connections out of an environment, while an invoke had it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkUsage {
+    /// Connections that were made.
+    pub connections: u64,
+    /// Bytes that the function sent and the other side acknowledged, as TCP counts them.
+    pub sent_bytes: u64,
+    /// Bytes that the function received.
+    pub received_bytes: u64,
+}
+
+impl NetworkUsage {
+    /// Adds another.
+    pub fn add(&mut self, other: &Self) {
+        self.connections += other.connections;
+        self.sent_bytes += other.sent_bytes;
+        self.received_bytes += other.received_bytes;
     }
 }
 
@@ -125,6 +147,8 @@ pub struct UsageTotals {
     pub arm64_mb_ms: u64,
     /// `/tmp` above 512 MB times billed time, in MB-milliseconds.
     pub ephemeral_mb_ms: u64,
+    /// What went through the machine's network.
+    pub network: NetworkUsage,
 }
 
 impl UsageTotals {
@@ -139,6 +163,7 @@ impl UsageTotals {
             Architecture::Arm64 => self.arm64_mb_ms += record.memory_mb_ms(),
         }
         self.ephemeral_mb_ms += record.ephemeral_mb_ms();
+        self.network.add(&record.network);
     }
 
     /// Adds another sum.
@@ -150,6 +175,7 @@ impl UsageTotals {
         self.x86_64_mb_ms += other.x86_64_mb_ms;
         self.arm64_mb_ms += other.arm64_mb_ms;
         self.ephemeral_mb_ms += other.ephemeral_mb_ms;
+        self.network.add(&other.network);
     }
 
     /// Memory times billed time on both architectures, in GB-seconds (GB = 1,024 MB).
@@ -203,6 +229,11 @@ mod tests {
             cpu_us: 0,
             outcome: Outcome::Success,
             start_kind: Start::Warm,
+            network: NetworkUsage {
+                connections: 1,
+                sent_bytes: 10,
+                received_bytes: 100,
+            },
         }
     }
 
@@ -260,6 +291,12 @@ mod tests {
         let mut twice = totals;
         twice.add(&totals);
         assert_eq!((twice.requests, twice.gb_seconds()), (4, 4.5));
+        let network = NetworkUsage {
+            connections: 4,
+            sent_bytes: 40,
+            received_bytes: 400,
+        };
+        assert_eq!(twice.network, network);
     }
 
     #[test]

@@ -6,8 +6,9 @@
 
 use bytes::Bytes;
 use lambkin_model::{
-    AccountId, Architecture, Code, Function, FunctionName, Logging, Outcome, PackageType, Region,
-    RequestId, Runtime, Scope, Settings, Start, State, Tags, Timestamp, UsageRecord, Version,
+    AccountId, Architecture, Code, Function, FunctionName, Logging, NetworkUsage, Outcome,
+    PackageType, Region, RequestId, Runtime, Scope, Settings, Start, State, Tags, Timestamp,
+    UsageRecord, Version,
 };
 use lambkin_store::{Config, MasterKey, Store};
 use std::collections::HashMap;
@@ -200,5 +201,6 @@ fn record(function: &FunctionName) -> UsageRecord {
         cpu_us: 1,
         outcome: Outcome::Success,
         start_kind: Start::Warm,
+        network: NetworkUsage::default(),
     }
 }

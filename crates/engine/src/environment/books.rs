@@ -5,7 +5,9 @@ use crate::invocation::{Invocation, now};
 use crate::invoke::Answer;
 use crate::log::{Phase, Recorder, Report};
 use bytes::Bytes;
-use lambkin_model::{Function, Outcome, RequestId, Start, Timestamp, UsageRecord, Version};
+use lambkin_model::{
+    Function, NetworkUsage, Outcome, RequestId, Start, Timestamp, UsageRecord, Version,
+};
 use lambkin_sandbox::Usage;
 use lambkin_store::Store;
 use std::time::Duration;
@@ -152,6 +154,7 @@ impl Books {
             cpu_us: usage.cpu_us.saturating_sub(before.cpu_us),
             outcome: failure.map_or(Outcome::Success, Failure::outcome),
             start_kind: if served { Start::Warm } else { Start::Cold },
+            network: NetworkUsage::default(),
         }
     }
 

@@ -10,7 +10,11 @@ use lambkin_model::UsageRecord;
 pub(super) const FRAME_BYTES_MAX: usize = 512;
 const HEAD_BYTES: usize = 6;
 /// Changes when the fields of [`UsageRecord`] do: the content does not describe itself.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// Before `network`, the last field, was there.
+const FORMAT_1: u8 = 1;
+/// Three numbers of 0 as postcard writes them: `network` of a record that was written without it.
+const NO_NETWORK: [u8; 3] = [0; 3];
 
 /// What begins at a position of a segment.
 #[derive(Debug, PartialEq)]
@@ -52,10 +56,15 @@ pub(super) fn decode(bytes: &[u8]) -> Next {
     let Some(content) = rest.get(..length) else {
         return Next::Partial;
     };
-    if crc32fast::hash(content) != checksum || content[0] != FORMAT {
+    if crc32fast::hash(content) != checksum {
         return Next::Damaged;
     }
-    match postcard::from_bytes(&content[1..]) {
+    let record = match content[0] {
+        FORMAT => postcard::from_bytes(&content[1..]),
+        FORMAT_1 => postcard::from_bytes(&[&content[1..], &NO_NETWORK].concat()),
+        _ => return Next::Damaged,
+    };
+    match record {
         Ok(record) => Next::Record(Box::new(record), HEAD_BYTES + length),
         Err(_) => Next::Damaged,
     }
@@ -65,7 +74,7 @@ pub(super) fn decode(bytes: &[u8]) -> Next {
 mod tests {
     use super::super::tests::record_at;
     use super::*;
-    use lambkin_model::{FunctionName, Region, Timestamp, Version};
+    use lambkin_model::{FunctionName, NetworkUsage, Region, Timestamp, Version};
 
     #[test]
     fn a_record_of_the_longest_names_and_numbers_fits() {
@@ -77,9 +86,34 @@ mod tests {
             (u64::MAX, u64::MAX, Some(u64::MAX));
         (record.memory_mb, record.ephemeral_mb) = (u32::MAX, u32::MAX);
         (record.memory_peak_bytes, record.cpu_us) = (u64::MAX, u64::MAX);
+        record.network = NetworkUsage {
+            connections: u64::MAX,
+            sent_bytes: u64::MAX,
+            received_bytes: u64::MAX,
+        };
         let mut buffer = [0; FRAME_BYTES_MAX];
         let frame = encode(&record, &mut buffer).unwrap();
         assert_eq!(decode(frame), Next::Record(Box::new(record), frame.len()));
+    }
+
+    /// A frame as version 1 of the format has it, byte by byte.
+    #[test]
+    fn a_record_from_before_the_network_was_counted_is_read() {
+        let content = "010c3030303030303030303030300975732d656173742d31016600104e8bf9b100f444fe\
+            b92193c4063400040edc0b0201a846800180080001010100";
+        let content = hex::decode(content).unwrap();
+        let mut frame = u16::try_from(content.len()).unwrap().to_le_bytes().to_vec();
+        frame.extend(crc32fast::hash(&content).to_le_bytes());
+        frame.extend(&content);
+        let Next::Record(record, length) = decode(&frame) else {
+            panic!("not read");
+        };
+        assert_eq!(length, frame.len());
+        assert_eq!(
+            (record.duration_us, record.billed_ms, record.init_us),
+            (1_500, 2, Some(9_000))
+        );
+        assert_eq!(record.network, NetworkUsage::default());
     }
 
     #[test]

@@ -5,8 +5,8 @@ use super::*;
 use crate::tables::{schema, usage};
 use crate::{Config, MasterKey, Store};
 use lambkin_model::{
-    AccountId, Architecture, FunctionName, Outcome, Region, RequestId, Scope, Start, Timestamp,
-    Version,
+    AccountId, Architecture, FunctionName, NetworkUsage, Outcome, Region, RequestId, Scope, Start,
+    Timestamp, Version,
 };
 use rusqlite::Connection;
 use std::fs;
@@ -35,6 +35,11 @@ pub(crate) fn record_at(function: &str, start_ms: i64) -> UsageRecord {
         cpu_us: 1,
         outcome: Outcome::Error,
         start_kind: Start::Cold,
+        network: NetworkUsage {
+            connections: 1,
+            sent_bytes: 20,
+            received_bytes: 300,
+        },
     }
 }
 

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// Step `n` (from 1) leads from schema `n - 1` to schema `n`.
-const STEPS: [&str; 1] = [include_str!("schema_1.sql")];
+const STEPS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 /// The schema that this version writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;
@@ -50,5 +50,27 @@ mod tests {
         connection.pragma_update(None, "user_version", 77).unwrap();
         let refused = migrate(&mut connection, Path::new("d")).unwrap_err();
         assert!(refused.to_string().contains("77"), "{refused}");
+    }
+    #[test]
+    fn what_schema_1_holds_is_kept_with_a_network_of_nothing() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(STEPS[0]).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO usage_hours VALUES ('a', 'r', 1, 'f', 2, 0, 0, 3, 4, 0, 0);
+                 INSERT INTO functions VALUES ('a', 'r', 'f', x'00', '{}', NULL)",
+            )
+            .unwrap();
+        migrate(&mut connection, Path::new("d")).unwrap();
+        let (requests, sent): (i64, i64) = connection
+            .query_row("SELECT requests, sent_bytes FROM usage_hours", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .unwrap();
+        let rules: Option<String> = connection
+            .query_row("SELECT egress FROM functions", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!((requests, sent, rules), (2, 0, None));
     }
 }

@@ -6,7 +6,7 @@
 use crate::Error;
 use crate::database::Database;
 use crate::journal::Drain;
-use lambkin_model::{FunctionName, Scope, Timestamp, UsageRecord, UsageTotals};
+use lambkin_model::{FunctionName, NetworkUsage, Scope, Timestamp, UsageRecord, UsageTotals};
 use rusqlite::{Connection, Row};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -81,7 +81,8 @@ fn insert(
     totals: &UsageTotals,
 ) -> Result<bool, Error> {
     let sql = "INSERT OR IGNORE INTO usage_records VALUES
-        (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
+        (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+        ?21, ?22, ?23)";
     let inserted = connection.prepare_cached(sql)?.execute(rusqlite::params![
         record.start.0,
         record.request_id.as_uuid().as_bytes(),
@@ -103,6 +104,9 @@ fn insert(
         integer(totals.x86_64_mb_ms),
         integer(totals.arm64_mb_ms),
         integer(totals.ephemeral_mb_ms),
+        integer(totals.network.connections),
+        integer(totals.network.sent_bytes),
+        integer(totals.network.received_bytes),
     ])?;
     Ok(inserted == 1)
 }
@@ -114,7 +118,9 @@ fn add_to_hour(
     hour: i64,
     totals: &UsageTotals,
 ) -> Result<(), Error> {
-    let sql = "INSERT INTO usage_hours VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+    let sql =
+        "INSERT INTO usage_hours VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
+        ?14)
         ON CONFLICT DO UPDATE SET
             requests = requests + excluded.requests,
             errors = errors + excluded.errors,
@@ -122,7 +128,10 @@ fn add_to_hour(
             billed_ms = billed_ms + excluded.billed_ms,
             x86_64_mb_ms = x86_64_mb_ms + excluded.x86_64_mb_ms,
             arm64_mb_ms = arm64_mb_ms + excluded.arm64_mb_ms,
-            ephemeral_mb_ms = ephemeral_mb_ms + excluded.ephemeral_mb_ms";
+            ephemeral_mb_ms = ephemeral_mb_ms + excluded.ephemeral_mb_ms,
+            connections = connections + excluded.connections,
+            sent_bytes = sent_bytes + excluded.sent_bytes,
+            received_bytes = received_bytes + excluded.received_bytes";
     connection.prepare_cached(sql)?.execute(rusqlite::params![
         scope.account.as_str(),
         scope.region.as_str(),
@@ -135,6 +144,9 @@ fn add_to_hour(
         integer(totals.x86_64_mb_ms),
         integer(totals.arm64_mb_ms),
         integer(totals.ephemeral_mb_ms),
+        integer(totals.network.connections),
+        integer(totals.network.sent_bytes),
+        integer(totals.network.received_bytes),
     ])?;
     Ok(())
 }
@@ -177,11 +189,13 @@ fn totals(
     let whole = whole_hours(from, to, kept);
     let hours =
         "SELECT function, sum(requests), sum(errors), sum(cold), sum(billed_ms), sum(x86_64_mb_ms),
-            sum(arm64_mb_ms), sum(ephemeral_mb_ms) FROM usage_hours
+            sum(arm64_mb_ms), sum(ephemeral_mb_ms), sum(connections), sum(sent_bytes),
+            sum(received_bytes) FROM usage_hours
         WHERE account = ?1 AND region = ?2 AND hour >= ?3 AND hour < ?4 GROUP BY function";
     let records =
         "SELECT function, count(*), sum(errors), sum(cold), sum(billed_ms), sum(x86_64_mb_ms),
-            sum(arm64_mb_ms), sum(ephemeral_mb_ms) FROM usage_records
+            sum(arm64_mb_ms), sum(ephemeral_mb_ms), sum(connections), sum(sent_bytes),
+            sum(received_bytes) FROM usage_records
         WHERE account = ?1 AND region = ?2 AND start_ms >= ?3 AND start_ms < ?4 GROUP BY function";
     if whole.0 > whole.1 {
         add_rows(connection, records, scope, (from, to), &mut sums)?;
@@ -251,6 +265,11 @@ fn totals_of(row: &Row<'_>) -> rusqlite::Result<UsageTotals> {
         x86_64_mb_ms: number(5)?,
         arm64_mb_ms: number(6)?,
         ephemeral_mb_ms: number(7)?,
+        network: NetworkUsage {
+            connections: number(8)?,
+            sent_bytes: number(9)?,
+            received_bytes: number(10)?,
+        },
     })
 }
 
@@ -377,5 +396,6 @@ mod tests {
         );
         assert_eq!(by_rows, by_hours);
         assert!(expected.errors > 0 && expected.cold > 0 && expected.ephemeral_mb_ms > 0);
+        assert!(expected.network.received_bytes > expected.network.sent_bytes);
     }
 }
