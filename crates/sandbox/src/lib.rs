@@ -40,6 +40,7 @@ pub use error::{Error, Rejection, UnpackError};
 pub use handle::Spawner;
 pub use isolation::{ControlGroups, Isolation, Tmp, Users};
 pub use linux::privilege::{drop_privileges, is_root};
+pub use linux::seccomp::{allowed_calls, decided_calls};
 pub use missing::{Missing, Part};
 pub use network::{
     CONNECTS_MAX, Connect, DNS_MESSAGE_BYTES_MAX, HandedIn, NetworkRequest, QUERIES_MAX, Query,

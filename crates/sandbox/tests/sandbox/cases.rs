@@ -1,5 +1,6 @@
 //! The cases, by name.
 
+mod allowed;
 mod attacks;
 mod control;
 mod ends;
@@ -30,6 +31,10 @@ pub(crate) const ALL: &[Case] = &[
     (
         "the_runtime_api_is_reached_from_inside",
         programs::reach_the_runtime_api,
+    ),
+    (
+        "every_allowed_call_is_answered_by_the_kernel",
+        allowed::answered_by_the_kernel,
     ),
     (
         "only_what_is_meant_to_be_seen_is_seen",

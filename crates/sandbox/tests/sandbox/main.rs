@@ -5,6 +5,7 @@
 //!
 //! `sandbox [--mode root|user|delegated] [--skip NAMES] [FILTER]`: without a mode, every one that whoever starts it can give.
 
+mod allowed;
 mod attack;
 mod canaries;
 mod cases;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         ["__spawner", ..] => lambkin_sandbox::run_spawner(),
         ["__case", mode, name] => run_case(mode, name),
         ["__attack", arguments @ ..] => attack::run(arguments),
+        ["__allowed"] => allowed::try_all(),
         ["__canary"] => canaries::process(),
         ["__take_all"] => attack::hoard::take_all(),
         ["__need_each"] => attack::hoard::need_each(),

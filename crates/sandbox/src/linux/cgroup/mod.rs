@@ -14,6 +14,7 @@ mod mounts;
 mod stale;
 mod v1;
 mod v2;
+mod weight;
 
 use std::fs::File;
 use std::io;

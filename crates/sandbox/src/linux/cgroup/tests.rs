@@ -8,7 +8,7 @@ use rustix::process::Pid;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -157,6 +157,41 @@ fn the_cpu_quota_holds_and_is_taken_away() {
     // However busy the machine is, it has more to give than a tenth of a core.
     let all = percent(&mut hierarchy, None);
     assert!(all > tenth, "{all} of {tenth}");
+}
+
+/// Of a folder with a CPU controller, in the unit of its version.
+fn weight_of(folder: &Path) -> u64 {
+    let read = |file| fs::read_to_string(folder.join(file));
+    let text = read("cpu.shares").or_else(|_| read("cpu.weight")).unwrap();
+    text.trim().parse().unwrap()
+}
+
+#[test]
+fn the_machine_comes_before_all_sandboxes_and_memory_tells_among_them() {
+    let Some(mut hierarchy) = hierarchy("weight") else {
+        return;
+    };
+    let mut folder_of = |mebibytes: u64| {
+        let limits = Limits {
+            memory_bytes: mebibytes << 20,
+            ..LIMITS
+        };
+        let group = hierarchy.create(&limits).unwrap();
+        let folder = match group.files() {
+            GroupFiles::V1 { cpu, .. } => cpu,
+            GroupFiles::V2(folder) => folder.join("cpu.weight").exists().then_some(folder),
+        };
+        (group, folder)
+    };
+    let ((small, of_small), (large, of_large)) = (folder_of(512), folder_of(2_048));
+    if let (Some(of_small), Some(of_large)) = (of_small, of_large) {
+        let ours = of_small.parent().unwrap();
+        assert!(weight_of(ours) <= weight_of(ours.parent().unwrap()) / 4);
+        let percent = weight_of(&of_large) * 100 / weight_of(&of_small);
+        assert!((380..430).contains(&percent), "{percent}");
+    }
+    small.remove().unwrap();
+    large.remove().unwrap();
 }
 
 #[test]

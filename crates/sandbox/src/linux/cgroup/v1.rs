@@ -2,7 +2,7 @@
 
 use super::group_files::GroupFiles;
 use super::mounts::{Base, CONTROLLERS};
-use super::{Limits, files, stale};
+use super::{Limits, files, stale, weight};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,7 @@ impl Hierarchy {
         for base in bases {
             let path = base.path.join(name);
             fs::create_dir_all(&path)?;
+            files::write_if_there(&path, "cpu.shares", weight::ALL.shares)?;
             hierarchy.roots.push(Root {
                 path,
                 controllers: base.controllers.clone(),
@@ -116,6 +117,8 @@ impl Group {
                         "cpu.cfs_period_us",
                         super::group_files::CPU_PERIOD_US,
                     )?;
+                    let weight = weight::of_memory(limits.memory_bytes);
+                    files::write_if_there(&folder, "cpu.shares", weight.shares)?;
                     *cpu = Some(folder.clone());
                 }
                 "freezer" => *freezer = Some(folder.clone()),

@@ -1,7 +1,7 @@
 //! Version 2: one hierarchy for all controllers.
 
 use super::group_files::GroupFiles;
-use super::{Limits, files, stale};
+use super::{Limits, files, stale, weight};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::fs;
 use std::io;
@@ -28,6 +28,7 @@ impl Hierarchy {
         pass_down(base, &controllers)?;
         let root = base.join(name);
         fs::create_dir_all(&root)?;
+        files::write_if_there(&root, "cpu.weight", weight::ALL.weight)?;
         let hierarchy = Self {
             root,
             controllers,
@@ -90,6 +91,10 @@ fn limit(folder: &Path, controllers: &[&str], limits: &Limits) -> io::Result<()>
                 files::write_if_there(folder, "memory.swap.max", 0)?;
             }
             "pids" => files::write(folder, "pids.max", limits.processes_max)?,
+            "cpu" => {
+                let weight = weight::of_memory(limits.memory_bytes);
+                files::write_if_there(folder, "cpu.weight", weight.weight)?;
+            }
             _ => {}
         }
     }

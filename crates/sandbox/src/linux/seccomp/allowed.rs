@@ -4,11 +4,13 @@
 //! Traces were taken with `strace -f` of `/bin/true` (every program), of Python, Node.js and JVM programs that use
 //! threads, processes, sockets, files, timers and shared memory, and of a shell script with the usual tools.
 
-/// Number, and who needs it.
-pub(super) type Allowed = (i64, &'static str);
+use super::table::Known;
+
+/// A call, and who needs it.
+pub(super) type Allowed = (Known, &'static str);
 
 macro_rules! allowed {
-    ($($name:ident: $needed_by:literal,)*) => { &[$((libc::$name, $needed_by),)*] };
+    ($($name:ident: $needed_by:literal,)*) => { &[$(((stringify!($name), libc::$name), $needed_by),)*] };
 }
 
 /// The C library and the dynamic loader of every program.

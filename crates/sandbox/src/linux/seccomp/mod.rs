@@ -20,6 +20,17 @@ pub(crate) fn refused() -> impl Iterator<Item = &'static (&'static str, i64)> {
     table::refused()
 }
 
+/// Names and numbers of the calls that the filter of every sandbox lets through whatever their arguments are, for
+/// who tries them.
+pub fn allowed_calls() -> impl Iterator<Item = &'static (&'static str, i64)> {
+    table::allowed()
+}
+
+/// Numbers of the calls that it lets through or not by their arguments.
+pub fn decided_calls() -> impl Iterator<Item = i64> {
+    table::decided()
+}
+
 /// Puts this process and all it will start under the filter. It needs no_new_privs.
 pub(crate) fn install(program: &[libc::sock_filter]) -> io::Result<()> {
     let length = u16::try_from(program.len()).map_err(io::Error::other)?;

@@ -167,12 +167,22 @@ pub(super) fn refused() -> impl Iterator<Item = &'static Known> {
     [REFUSED, REFUSED_HERE].into_iter().flatten()
 }
 
+/// Those that are allowed whatever their arguments are.
+pub(super) fn allowed() -> impl Iterator<Item = &'static Known> {
+    allowed::ALL.into_iter().flatten().map(|(known, _)| known)
+}
+
+/// Those that are allowed or not by their arguments.
+pub(super) fn decided() -> impl Iterator<Item = i64> {
+    let checks = DECIDED.iter();
+    checks
+        .filter(|(_, verdict)| matches!(verdict, Verdict::Check(_)))
+        .map(|(number, _)| *number)
+}
+
 /// All rules, by number.
 pub(super) fn rules() -> Vec<Rule> {
-    let allowed = allowed::ALL
-        .into_iter()
-        .flatten()
-        .map(|(number, _)| (*number, Verdict::Allow));
+    let allowed = allowed().map(|(_, number)| (*number, Verdict::Allow));
     let refused = refused().map(|(_, number)| (*number, Verdict::Refuse(libc::EPERM as u16)));
     let mut rules: Vec<Rule> = allowed
         .chain(refused)

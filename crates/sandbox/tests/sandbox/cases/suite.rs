@@ -137,7 +137,8 @@ fn outside(place: &Place) -> Canaries {
     Canaries::place(&folder, None).expect("canaries")
 }
 
-fn spec(place: &Place) -> Spec {
+/// With this program in it.
+pub(super) fn spec(place: &Place) -> Spec {
     let probe = Bind {
         source: std::env::current_exe().expect("this program"),
         target: PROBE.into(),
@@ -152,7 +153,8 @@ fn spec(place: &Place) -> Spec {
     }
 }
 
-fn program(arguments: impl IntoIterator<Item = String>) -> Program {
+/// This program, with arguments.
+pub(super) fn program(arguments: impl IntoIterator<Item = String>) -> Program {
     Program {
         argv: std::iter::once(PROBE.to_owned()).chain(arguments).collect(),
         env: vec![("PATH".into(), "/usr/bin:/bin".into())],
