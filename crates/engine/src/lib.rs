@@ -15,6 +15,7 @@ pub mod invoke;
 mod log;
 mod memory;
 mod pool;
+mod present_rules;
 mod runtime_api;
 pub mod runtimes;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use lambkin_sandbox::Spawner;
 use lambkin_store::Store;
 use memory::Memory;
 use pool::Pools;
+use present_rules::PresentRules;
 use runtimes::Runtimes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,11 +106,13 @@ impl Engine {
         let cache = config.code_cache_bytes_max;
         let trees = Arc::new(Trees::new(spawner.clone(), store.clone(), unzipped, cache));
         let admission = Admission::new(limits.concurrent_executions);
+        let rules = Arc::new(PresentRules::default());
         let host = Arc::new(Host {
             store: store.clone(),
             spawner,
             trees: Arc::clone(&trees),
             runtimes: runtimes.clone(),
+            rules: Arc::clone(&rules),
             memory: Memory::new(config.memory_reserve_bytes),
             environments_max: environments_max(limits.concurrent_executions),
             idle_timeout: config.idle_timeout,
@@ -122,6 +126,7 @@ impl Engine {
             store,
             trees,
             Arc::clone(&pools),
+            rules,
             runtimes,
         );
         let functions = loading

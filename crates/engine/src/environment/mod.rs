@@ -41,6 +41,7 @@ use crate::invocation::{Invocation, now};
 use crate::log::Phase;
 use crate::memory::Memory;
 use crate::pool::Generation;
+use crate::present_rules::PresentRules;
 use crate::runtimes::Runtimes;
 use books::Books;
 use bytes::Bytes;
@@ -59,6 +60,9 @@ pub(crate) struct Host {
     pub(crate) spawner: Spawner,
     pub(crate) trees: Arc<Trees>,
     pub(crate) runtimes: Runtimes,
+    /// What connections out of environments are decided by.
+    #[allow(dead_code)] // until connections are made
+    pub(crate) rules: Arc<PresentRules>,
     pub(crate) memory: Memory,
     /// As many as there are descriptors for.
     pub(crate) environments_max: usize,

@@ -2,6 +2,7 @@
 
 use super::{Error, Inner, rules, settle};
 use bytes::Bytes;
+use lambkin_model::egress::Rules;
 use lambkin_model::{Function, FunctionName, Settings, State, Tags};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,6 +53,7 @@ impl Inner {
             return Err(error.into());
         }
         admitted.keep();
+        self.rules.insert(function.name.clone(), Rules::default());
         self.registry.show(Arc::clone(&function));
         self.settle_soon(&function.name, settle::AFTER_CREATE);
         Ok(function)

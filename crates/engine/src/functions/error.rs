@@ -1,6 +1,7 @@
 //! Why a verb was refused or failed, by what the caller can do about it.
 
 use super::LevelOfText;
+use lambkin_model::egress::EditError;
 use lambkin_model::{EnvironmentError, State, TagsError};
 
 /// Outcome of a verb that did nothing.
@@ -43,6 +44,12 @@ impl From<EnvironmentError> for Error {
 
 impl From<LevelOfText> for Error {
     fn from(error: LevelOfText) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+impl From<EditError> for Error {
+    fn from(error: EditError) -> Self {
         Self::Invalid(error.to_string())
     }
 }

@@ -8,14 +8,15 @@ use super::turns::Turns;
 use super::{Error, Functions, Inner};
 use crate::code::Trees;
 use crate::pool::Pools;
+use crate::present_rules::PresentRules;
 use crate::runtimes::Runtimes;
 use lambkin_model::{Function, Limits, Scope};
 use lambkin_store::Store;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 impl Functions {
-    /// Reads a scope's functions, settles what was acknowledged and not settled, and removes packages
+    /// Reads a scope's functions and their network rules, settles what was acknowledged and not settled, and removes packages
     /// that no function names.
     pub(crate) async fn load(
         scope: Scope,
@@ -23,6 +24,7 @@ impl Functions {
         store: Store,
         trees: Arc<Trees>,
         pools: Arc<Pools>,
+        rules: Arc<PresentRules>,
         runtimes: Runtimes,
     ) -> Result<Self, Error> {
         let mut functions = store.functions().all(&scope).await?;
@@ -38,6 +40,7 @@ impl Functions {
             .iter()
             .map(|function| function.code.size_bytes)
             .sum();
+        load_rules(&store, &scope, &functions, &rules).await?;
         let inner = Inner {
             packages: Packages::new(scope.clone(), store.clone(), trees, limits, bytes_used),
             scope,
@@ -45,6 +48,7 @@ impl Functions {
             runtimes,
             pools,
             registry: Registry::new(functions),
+            rules,
             turns: Turns::default(),
             tasks: Tasks::default(),
         };
@@ -52,6 +56,20 @@ impl Functions {
             inner: Arc::new(inner),
         })
     }
+}
+
+async fn load_rules(
+    store: &Store,
+    scope: &Scope,
+    functions: &[Function],
+    present: &PresentRules,
+) -> Result<(), Error> {
+    let mut kept: HashMap<_, _> = store.functions().egress(scope).await?.into_iter().collect();
+    for function in functions {
+        let rules = kept.remove(&function.name).unwrap_or_default();
+        present.insert(function.name.clone(), rules);
+    }
+    Ok(())
 }
 
 async fn settle_left_over(store: &Store, function: &mut Function) -> Result<(), Error> {

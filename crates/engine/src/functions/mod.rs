@@ -1,4 +1,4 @@
-//! The control plane of functions: create, read, update, delete, tag. One verb per file.
+//! The control plane of functions: create, read, update, delete, tag, network rules. One verb per file.
 //!
 //! Owns: what each verb means, in which order its steps become durable, and the two views of a function
 //! that readers get from memory: the control plane's, and the live one that invokes run.
@@ -16,6 +16,7 @@
 mod code_storage;
 mod create;
 mod delete;
+mod egress;
 mod error;
 mod load;
 mod logging;
@@ -31,14 +32,17 @@ mod update_code;
 mod update_configuration;
 
 pub use create::Create;
+pub use egress::EgressEdit;
 pub use error::Error;
 pub use logging::{LevelOfText, LoggingUpdate};
 pub use update_code::UpdateCode;
 pub use update_configuration::Update;
 
 use crate::pool::Pools;
+use crate::present_rules::PresentRules;
 use crate::runtimes::Runtimes;
 use bytes::Bytes;
+use lambkin_model::egress::Rules;
 use lambkin_model::{Function, FunctionName, Limits, Scope};
 use lambkin_store::Store;
 use package::Packages;
@@ -62,6 +66,7 @@ struct Inner {
     packages: Packages,
     pools: Arc<Pools>,
     registry: Registry,
+    rules: Arc<PresentRules>,
     turns: Turns,
     tasks: Tasks,
 }
@@ -135,6 +140,23 @@ impl Functions {
     pub async fn untag(&self, name: &FunctionName, keys: Vec<String>) -> Result<(), Error> {
         let name = name.clone();
         self.to_the_end(|inner| async move { inner.untag(&name, &keys).await })
+            .await
+    }
+
+    /// The network rules of a function. Never waits.
+    pub fn egress(&self, name: &FunctionName) -> Option<Arc<Rules>> {
+        Some(self.inner.rules.find(name)?.now())
+    }
+
+    /// Changes the network rules of a function, of all its versions; in force for running environments
+    /// when this returns. Connections that are open stay.
+    pub async fn edit_egress(
+        &self,
+        name: &FunctionName,
+        edit: EgressEdit,
+    ) -> Result<Arc<Rules>, Error> {
+        let name = name.clone();
+        self.to_the_end(|inner| async move { inner.edit_egress(&name, edit).await })
             .await
     }
 

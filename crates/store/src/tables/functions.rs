@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 /// The table of functions.
 pub struct Functions {
-    database: Arc<Database>,
+    pub(super) database: Arc<Database>,
     key: Arc<MasterKey>,
 }
 

@@ -1,5 +1,6 @@
 //! What the database holds: one table and its queries a file.
 
+mod egress;
 mod functions;
 pub(crate) mod journal_positions;
 pub(crate) mod master_key;

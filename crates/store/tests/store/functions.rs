@@ -1,6 +1,7 @@
 //! Rows of functions: compare and swap, scopes, restarts, and what is on disk.
 
 use super::{Place, SECRET, function, name, scope};
+use lambkin_model::egress::{Action, Rules};
 use lambkin_model::{AccountId, Environment, Function, Scope, Settings};
 use lambkin_store::Error;
 use std::sync::Arc;
@@ -146,4 +147,37 @@ async fn variables_are_on_disk_in_no_file_while_open_and_after() {
     assert_eq!(place.files_with(SECRET), [] as [std::path::PathBuf; 0]);
     store.close();
     assert_eq!(place.files_with(SECRET), [] as [std::path::PathBuf; 0]);
+}
+
+#[tokio::test]
+async fn rules_outlive_changes_and_restarts_and_go_with_the_function() {
+    let place = Place::new();
+    let (first, target) = (function("f"), "10.0.0.0/8:443".parse().unwrap());
+    let rules = Rules::default().with(Action::Deny, &[target]).unwrap();
+    {
+        let store = place.open();
+        let functions = store.functions();
+        let absent = functions.set_egress(&scope(), &first.name, &rules).await;
+        assert!(matches!(absent, Err(Error::NotFound)));
+        functions.insert(Arc::new(first.clone())).await.unwrap();
+        functions
+            .set_egress(&scope(), &first.name, &rules)
+            .await
+            .unwrap();
+        let next = Function {
+            revision_id: Uuid::new_v4(),
+            ..first.clone()
+        };
+        functions
+            .replace(Arc::new(next), first.revision_id)
+            .await
+            .unwrap();
+    }
+    let store = place.open();
+    let functions = store.functions();
+    let kept = functions.egress(&scope()).await.unwrap();
+    assert_eq!(kept, [(first.name.clone(), rules)]);
+    functions.remove(&scope(), &first.name).await.unwrap();
+    functions.insert(Arc::new(first.clone())).await.unwrap();
+    assert_eq!(functions.egress(&scope()).await.unwrap(), []);
 }
