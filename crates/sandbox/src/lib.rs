@@ -23,6 +23,7 @@ mod isolation;
 mod linux;
 mod missing;
 mod network;
+pub mod outbound;
 mod package;
 mod process;
 mod profile;

@@ -41,6 +41,8 @@ pub(super) const TESTS: &[Package] = &[
     ),
     ("e2fsprogs", &["/usr/sbin/mke2fs", "/sbin/mke2fs"]),
     ("ca-certificates", &["/etc/ssl/certs/ca-certificates.crt"]),
+    // Name spaces with networks of their own, which is all that tests send anything to.
+    ("iproute2", &["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip"]),
     ("tzdata", &["/usr/share/zoneinfo/UTC"]),
     ("curl", &["/usr/bin/curl"]),
     ("git", &["/usr/bin/git"]),
