@@ -106,7 +106,7 @@ async fn serve(
                 engine: shared.engine()?,
                 authority,
             };
-            Box::pin(admin::answer(&context, route, head.uri.query())).await
+            Box::pin(admin::answer(&context, route, head.uri.query(), &body)).await
         }
         Way::Unknown => Err(Error::UnknownOperation),
     }

@@ -7,6 +7,7 @@ mod client;
 mod completions;
 mod credentials;
 mod dev;
+mod egress;
 mod endpoint;
 mod functions;
 mod globals;
@@ -38,6 +39,8 @@ pub enum Command {
     Invoke(invoke::Invoke),
     /// Show or follow a function's log
     Logs(logs::Logs),
+    /// Show and change what a function may reach
+    Egress(egress::Egress),
     /// Requests, GB-seconds and money, per function
     Ledger(ledger::Ledger),
     /// List, show and delete functions
@@ -76,6 +79,7 @@ async fn dispatch(
         Command::Dev(dev) => Box::pin(dev.run(globals)).await,
         Command::Invoke(invoke) => invoke.run(globals).await,
         Command::Logs(logs) => logs.run(globals).await,
+        Command::Egress(egress) => egress.run(globals).await,
         Command::Ledger(ledger) => ledger.run(globals).await,
         Command::Functions(functions) => functions.run(globals).await,
         Command::Runtimes(runtimes) => runtimes.run(globals).await,

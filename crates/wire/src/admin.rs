@@ -11,6 +11,8 @@ pub const LOGS: &str = "/lambkin/v1/logs/";
 pub const LEDGER: &str = "/lambkin/v1/ledger";
 /// `GET`: a list of [`RuntimeLine`].
 pub const RUNTIMES: &str = "/lambkin/v1/runtimes";
+/// `GET`: an [`Egress`] of a function. `POST` of an [`EgressEdit`]: the [`Egress`] that it leaves.
+pub const EGRESS: &str = "/lambkin/v1/egress/";
 /// `GET`, presigned: the package of a function, as it was uploaded.
 pub const CODE: &str = "/lambkin/v1/code/";
 
@@ -73,4 +75,59 @@ pub struct RuntimeLine {
     pub path: String,
     /// Whether the AWS SDK that functions import without shipping is installed for it.
     pub sdk: bool,
+}
+
+/// The network rules of a function: an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Egress {
+    /// The function's name; its rules hold for all versions.
+    pub function: String,
+    /// The rules, in the order in which they are weighed: the first that covers a destination decides. What
+    /// none covers is allowed.
+    pub rules: Vec<EgressRule>,
+    /// What no rule opens; weighed first.
+    pub closed: Vec<EgressClosed>,
+}
+
+/// One network rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EgressRule {
+    /// `allow` or `deny`.
+    pub action: String,
+    /// Networks and ports, for instance `10.0.0.0/8:443`.
+    pub target: String,
+}
+
+/// Destinations that are closed to every function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EgressClosed {
+    /// What they are, for people.
+    pub what: String,
+    /// Networks, in the form of rules; none where they depend on the machine.
+    pub targets: Vec<String>,
+}
+
+/// A change of a function's network rules: a request. Made whole or not at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EgressEdit {
+    /// What to do.
+    pub edit: EgressVerb,
+    /// With which rules: addresses, networks, `all`, `private`, each with ports if need be. None for a reset.
+    #[serde(default)]
+    pub rules: Vec<String>,
+}
+
+/// What is done with network rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EgressVerb {
+    /// Add rules that allow.
+    Allow,
+    /// Add rules that deny.
+    Deny,
+    /// Remove rules.
+    Remove,
+    /// Remove all rules.
+    Reset,
 }

@@ -1,6 +1,7 @@
-//! Our own routes beside Lambda's: logs, ledger, runtimes, packages. Signed like Lambda's calls.
+//! Our own routes beside Lambda's: logs, ledger, network rules, runtimes, packages. Signed like Lambda's calls.
 
 mod code;
+mod egress;
 mod ledger;
 mod logs;
 mod query;
@@ -9,8 +10,9 @@ mod runtimes;
 use crate::error::Error;
 use crate::lambda::Context;
 use crate::response::Body;
+use bytes::Bytes;
 use http::{Method, Response};
-use lambkin_wire::admin::{CODE, LEDGER, LOGS, RUNTIMES};
+use lambkin_wire::admin::{CODE, EGRESS, LEDGER, LOGS, RUNTIMES};
 
 /// One of the routes, with what its path names.
 pub(crate) enum Route<'r> {
@@ -20,6 +22,14 @@ pub(crate) enum Route<'r> {
     },
     Ledger,
     Runtimes,
+    /// The network rules of a function.
+    Egress {
+        function: &'r str,
+    },
+    /// A change of them; the body says which.
+    EditEgress {
+        function: &'r str,
+    },
     /// A package, by the function that it belongs to and its own identity.
     Code {
         function: &'r str,
@@ -29,6 +39,13 @@ pub(crate) enum Route<'r> {
 
 /// Which route a method and path mean; `None` for all that is not ours.
 pub(crate) fn route<'r>(method: &Method, path: &'r str) -> Option<Route<'r>> {
+    if let Some(function) = path.strip_prefix(EGRESS) {
+        return match *method {
+            Method::GET => Some(Route::Egress { function }),
+            Method::POST => Some(Route::EditEgress { function }),
+            _ => None,
+        };
+    }
     if method != Method::GET {
         return None;
     }
@@ -50,11 +67,14 @@ pub(crate) async fn answer(
     context: &Context<'_>,
     route: Route<'_>,
     query: Option<&str>,
+    body: &Bytes,
 ) -> Result<Response<Body>, Error> {
     match route {
         Route::Logs { function } => logs::answer(context, function, query).await,
         Route::Ledger => ledger::answer(context, query).await,
         Route::Runtimes => runtimes::answer(context),
+        Route::Egress { function } => egress::show(context, function),
+        Route::EditEgress { function } => egress::edit(context, function, body).await,
         Route::Code { function, blob } => code::answer(context, function, blob).await,
     }
 }

@@ -1,7 +1,7 @@
-//! Lambkin's own routes: logs, ledger, runtimes.
+//! Lambkin's own routes: logs, ledger, network rules, runtimes.
 
 use anyhow::Context;
-use http::Response;
+use http::{Method, Response};
 use hyper::body::Incoming;
 use lambkin_wire::admin::{self, RuntimeLine};
 
@@ -42,6 +42,22 @@ impl Client {
             .query("to_ms", to_ms);
         let answer: Answer = self.send(call).await?;
         json(&answer)
+    }
+
+    /// The network rules of a function.
+    pub(crate) async fn egress(&self, function: &str) -> anyhow::Result<admin::Egress> {
+        let path = format!("{}{}", admin::EGRESS, encode(function));
+        json(&self.send(Call::get(path)).await?)
+    }
+
+    /// Changes the network rules of a function; what it leaves.
+    pub(crate) async fn edit_egress(
+        &self,
+        function: &str,
+        edit: &admin::EgressEdit,
+    ) -> anyhow::Result<admin::Egress> {
+        let path = format!("{}{}", admin::EGRESS, encode(function));
+        json(&self.send(Call::new(Method::POST, path).json(edit)?).await?)
     }
 
     /// The interpreters that the server found.

@@ -39,6 +39,8 @@ impl Ord for Rule {
         let place = |rule: &Self| {
             let (network, ports) = (rule.target.network(), rule.target.ports());
             (
+                // Families never meet; apart they are easier to read.
+                network.addr().is_ipv6(),
                 Reverse(network.prefix_len()),
                 ports.width(),
                 rule.action,

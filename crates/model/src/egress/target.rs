@@ -81,6 +81,14 @@ impl Target {
         self.ports
     }
 
+    /// A network with all ports, as it is.
+    pub fn whole(network: IpNet) -> Self {
+        Self {
+            network,
+            ports: Ports::ALL,
+        }
+    }
+
     /// Whether a [canonical](super::canonical) destination is meant.
     pub fn covers(&self, destination: SocketAddr) -> bool {
         self.network.contains(&destination.ip()) && self.ports.contain(destination.port())
