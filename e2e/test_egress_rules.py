@@ -8,6 +8,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from harness.server import Server
 
 CODE = {"index.py": "def handler(e, c):\n    return e\n"}
 ROUTE = "/lambkin/v1/egress/"
@@ -146,6 +147,27 @@ def test_a_function_is_named_as_elsewhere(server, deploy, name_of):
     name = deploy(CODE)
     assert rules(egress(server, name_of.format(name), "deny", "all:22")) == ["deny 0.0.0.0/0:22", "deny [::/0]:22"]
     assert len(egress(server, name)["rules"]) == 2
+
+
+def call_as(server, host):
+    """Status of a request that addresses the server by another name."""
+    request = urllib.request.Request(server.endpoint + "/health", headers={"Host": f"{host}:{server.port}"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_the_apis_name_for_functions_is_known_where_they_may_reach_it(server, tmp_path):
+    assert call_as(server, "localhost") == 200
+    assert call_as(server, "lambkin.internal") == 403
+    opened = Server(tmp_path, "--allow-api-from-functions").start()
+    try:
+        assert call_as(opened, "lambkin.internal") == 200
+        assert call_as(opened, "other.internal") == 403
+    finally:
+        opened.stop()
 
 
 def test_the_api_takes_signed_and_bounded_changes_alone(server, deploy):

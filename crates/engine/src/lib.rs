@@ -38,6 +38,7 @@ use memory::Memory;
 use pool::Pools;
 use present_rules::PresentRules;
 use runtimes::Runtimes;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -62,6 +63,8 @@ pub struct Config {
     pub memory_reserve_bytes: u64,
     /// Bytes of unpacked code kept in memory; least recently used goes first.
     pub code_cache_bytes_max: u64,
+    /// Where the server's own API listens, if functions may reach it (as `lambkin.internal`).
+    pub api_for_functions: Option<SocketAddr>,
 }
 
 /// The running engine. Cheap to clone.

@@ -12,9 +12,11 @@ use anyhow::{Context, bail};
 use lambkin_api::{Credentials, Listener, Server};
 use lambkin_engine::Engine;
 use lambkin_engine::runtimes::{self, Runtimes};
+use lambkin_model::egress::API_NAME;
 use lambkin_model::{Limits, Scope};
 use lambkin_sandbox::{SpawnerConfig, SpawnerProcess};
 use lambkin_store::{MasterKey, Store};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -180,7 +182,7 @@ async fn serve(boot: Boot) -> anyhow::Result<()> {
     let serving = tokio::spawn(server.run(shutdown.clone().cancelled_owned()));
     let store = Store::open(store_config(&settings, data_dir), master_key)?;
     let engine = Engine::start(
-        engine_config(&settings),
+        engine_config(&settings, address),
         store.clone(),
         spawner.clone(),
         runtimes,
@@ -214,7 +216,7 @@ async fn stop_signal() -> anyhow::Result<()> {
 }
 
 /// Says where to reach the server and, once in its life, with which keys.
-fn announce(settings: &Settings, address: std::net::SocketAddr, pair: &credentials::KeyPair) {
+fn announce(settings: &Settings, address: SocketAddr, pair: &credentials::KeyPair) {
     tracing::info!("listening on http://{address}");
     if !pair.is_new {
         return;
@@ -245,10 +247,18 @@ fn connections_max(settings: &Settings) -> usize {
     settings.connections_max.min(most)
 }
 
+/// The operator's names, and the one that functions use where they may.
+fn allow_hosts(settings: &Settings) -> Vec<String> {
+    let own = settings
+        .allow_api_from_functions
+        .then(|| API_NAME.to_owned());
+    settings.allow_host.0.iter().cloned().chain(own).collect()
+}
+
 fn api_config(settings: &Settings) -> lambkin_api::Config {
     let seconds = Duration::from_secs;
     lambkin_api::Config {
-        allow_hosts: settings.allow_host.0.clone(),
+        allow_hosts: allow_hosts(settings),
         prices: settings.prices.clone(),
         limits: lambkin_api::Limits {
             connections_max: connections_max(settings),
@@ -275,7 +285,7 @@ fn store_config(settings: &Settings, data_dir: PathBuf) -> lambkin_store::Config
     }
 }
 
-fn engine_config(settings: &Settings) -> lambkin_engine::Config {
+fn engine_config(settings: &Settings, api: SocketAddr) -> lambkin_engine::Config {
     lambkin_engine::Config {
         scope: Scope {
             account: settings.account_id.0.clone(),
@@ -288,5 +298,6 @@ fn engine_config(settings: &Settings) -> lambkin_engine::Config {
         idle_timeout: Duration::from_secs(settings.idle_timeout_s),
         memory_reserve_bytes: settings.memory_reserve_mib * MIB,
         code_cache_bytes_max: settings.code_cache_mib * MIB,
+        api_for_functions: settings.allow_api_from_functions.then_some(api),
     }
 }

@@ -69,6 +69,8 @@ settings! {
     user, "LAMBKIN_USER", "USER": String = "lambkin".to_owned(), "lambkin, or number 9550 where no such user exists";
     /// Host names that requests may address besides the loopback ones, separated by commas
     allow_host, "LAMBKIN_ALLOW_HOST", "NAME": Hosts = Hosts::default(), "none";
+    /// Let functions reach this server's API, as lambkin.internal and the port of `listen`; calls are signed as ever
+    allow_api_from_functions, "LAMBKIN_ALLOW_API_FROM_FUNCTIONS", "BOOL": bool = false, "false";
     /// Refuse to start unless every part of the isolation is there
     production, "LAMBKIN_PRODUCTION", "BOOL": bool = false, "false";
     /// Account number, twelve digits

@@ -9,6 +9,9 @@
 //!                                       ─▶ no rule: allowed
 //! ```
 
+/// The name by which functions reach the server's own API, where its operator lets them.
+pub const API_NAME: &str = "lambkin.internal";
+
 mod address;
 mod forbidden;
 mod ports;
