@@ -53,10 +53,14 @@ fn shown(ledger: &admin::Ledger) -> String {
         ("COLD", Align::Right),
         ("GB-SECONDS", Align::Right),
         ("USD", Align::Right),
+        ("CONNECTIONS", Align::Right),
+        ("BYTES OUT", Align::Right),
+        ("BYTES IN", Align::Right),
     ]);
     for line in &ledger.functions {
         let counts = [line.requests, line.errors, line.cold];
-        table.add_row(row(&line.function, counts, line.gb_seconds, line.cost));
+        let bill = (line.gb_seconds, line.cost);
+        table.add_row(row(&line.function, counts, bill, line.network));
     }
     let total = |count: fn(&admin::LedgerLine) -> u64| ledger.functions.iter().map(count).sum();
     let counts = [
@@ -64,16 +68,28 @@ fn shown(ledger: &admin::Ledger) -> String {
         total(|line| line.errors),
         total(|line| line.cold),
     ];
-    table.add_row(row("all", counts, ledger.gb_seconds, ledger.cost));
+    let bill = (ledger.gb_seconds, ledger.cost);
+    table.add_row(row("all", counts, bill, ledger.network));
     let (from, to) = (time::shown(ledger.from_ms), time::shown(ledger.to_ms));
     format!("{from} to {to} UTC\n\n{}", table.trim_fmt())
 }
 
 /// Thousandths of GB-seconds and millionths of dollars: one short invoke is not zero.
-fn row(name: &str, counts: [u64; 3], gb_seconds: f64, cost: f64) -> Vec<String> {
+fn row(
+    name: &str,
+    counts: [u64; 3],
+    (gb_seconds, cost): (f64, f64),
+    network: admin::NetworkLine,
+) -> Vec<String> {
     let mut row = vec![name.to_owned()];
     row.extend(counts.map(|count| count.to_string()));
     row.extend([format!("{gb_seconds:.3}"), format!("{cost:.6}")]);
+    let network = [
+        network.connections,
+        network.sent_bytes,
+        network.received_bytes,
+    ];
+    row.extend(network.map(|count| count.to_string()));
     row
 }
 
@@ -83,6 +99,11 @@ mod tests {
 
     #[test]
     fn functions_stand_above_their_sum() {
+        let network = admin::NetworkLine {
+            connections: 4,
+            sent_bytes: 50,
+            received_bytes: 600,
+        };
         let line = admin::LedgerLine {
             function: "hello".into(),
             requests: 3,
@@ -90,6 +111,7 @@ mod tests {
             cold: 2,
             gb_seconds: 0.3004,
             cost: 0.0000056,
+            network,
         };
         let ledger = admin::Ledger {
             from_ms: 0,
@@ -97,6 +119,7 @@ mod tests {
             requests: 3,
             gb_seconds: 0.3004,
             cost: 0.0000056,
+            network,
             functions: vec![line],
         };
         let text = shown(&ledger);
@@ -107,11 +130,11 @@ mod tests {
                 .map(str::to_owned)
                 .collect::<Vec<_>>()
         };
-        assert_eq!(
-            words(lines[3]),
-            ["hello", "3", "1", "2", "0.300", "0.000006"]
-        );
-        assert_eq!(words(lines[4]), ["all", "3", "1", "2", "0.300", "0.000006"]);
+        let counts = ["3", "1", "2", "0.300", "0.000006", "4", "50", "600"];
+        assert_eq!(words(lines[3])[0], "hello");
+        assert_eq!(words(lines[3])[1..], counts);
+        assert_eq!(words(lines[4])[0], "all");
+        assert_eq!(words(lines[4])[1..], counts);
     }
 
     #[test]

@@ -43,6 +43,9 @@ pub struct Ledger {
     pub gb_seconds: f64,
     /// Price in US dollars by AWS's public table.
     pub cost: f64,
+    /// What went through the machine's network.
+    #[serde(default)]
+    pub network: NetworkLine,
     /// The same, function by function.
     pub functions: Vec<LedgerLine>,
 }
@@ -62,6 +65,20 @@ pub struct LedgerLine {
     pub gb_seconds: f64,
     /// Price in US dollars.
     pub cost: f64,
+    /// What went through the machine's network; AWS bills it apart from Lambda, so it has no price here.
+    #[serde(default)]
+    pub network: NetworkLine,
+}
+
+/// What functions sent and got through the machine's network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkLine {
+    /// Connections that were made.
+    pub connections: u64,
+    /// Bytes that functions sent.
+    pub sent_bytes: u64,
+    /// Bytes that functions received.
+    pub received_bytes: u64,
 }
 
 /// One interpreter that was found, or the absence of one.

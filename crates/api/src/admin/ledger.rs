@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use jiff::{ToSpan, Zoned};
 use lambkin_model::{PriceTable, Timestamp, UsageTotals};
 use lambkin_store::FunctionUsage;
-use lambkin_wire::admin::{Ledger, LedgerLine};
+use lambkin_wire::admin::{Ledger, LedgerLine, NetworkLine};
 
 pub(super) async fn answer(
     context: &Context<'_>,
@@ -54,6 +54,7 @@ fn ledger(prices: &PriceTable, from_ms: i64, to_ms: i64, usage: &[FunctionUsage]
         cold: one.totals.cold,
         gb_seconds: one.totals.gb_seconds(),
         cost: rates.cost(&one.totals),
+        network: network(&one.totals),
     };
     Ledger {
         from_ms,
@@ -61,14 +62,24 @@ fn ledger(prices: &PriceTable, from_ms: i64, to_ms: i64, usage: &[FunctionUsage]
         requests: period.requests,
         gb_seconds: period.gb_seconds(),
         cost: rates.cost(&period),
+        network: network(&period),
         functions: usage.iter().map(line).collect(),
+    }
+}
+
+fn network(totals: &UsageTotals) -> NetworkLine {
+    let network = &totals.network;
+    NetworkLine {
+        connections: network.connections,
+        sent_bytes: network.sent_bytes,
+        received_bytes: network.received_bytes,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lambkin_model::FunctionName;
+    use lambkin_model::{FunctionName, NetworkUsage};
 
     #[test]
     fn a_month_starts_and_ends_at_midnight_utc() {
@@ -88,12 +99,19 @@ mod tests {
             totals: UsageTotals {
                 requests,
                 x86_64_mb_ms: mb_ms,
+                network: NetworkUsage {
+                    connections: 1,
+                    sent_bytes: 20,
+                    received_bytes: 300,
+                },
                 ..UsageTotals::default()
             },
         };
         let usage = [one("a", 3, 1_024_000), one("b", 1, 2_048_000)];
         let ledger = ledger(&PriceTable::default(), 0, 1, &usage);
         assert_eq!((ledger.requests, ledger.gb_seconds), (4, 3.0));
+        assert_eq!(ledger.network.received_bytes, 600);
+        assert_eq!(ledger.functions[0].network.sent_bytes, 20);
         let parts: f64 = ledger.functions.iter().map(|line| line.cost).sum();
         assert!((parts - ledger.cost).abs() < 1e-12 && ledger.cost > 0.0);
     }
