@@ -15,13 +15,13 @@ use rustix::net::{
 };
 
 use super::flow::Flow;
-use super::options;
+use super::options::Options;
 
-/// A socket in place of another.
+/// What a program's socket is like, read at one moment. Holds no descriptor.
 #[derive(Debug)]
 pub struct Likeness {
-    socket: OwnedFd,
-    /// The program's is not blocking either.
+    family: AddressFamily,
+    options: Options,
     nonblocking: bool,
 }
 
@@ -46,14 +46,14 @@ pub enum Progress {
 }
 
 impl Likeness {
-    /// Makes one, with the options that the program set, and closes the program's.
+    /// Reads it, and closes the program's.
     ///
     /// # Errors
-    /// What `connect` may fail with where it is no TCP socket over IPv4 or IPv6; a want of descriptors or memory.
+    /// What `connect` may fail with where it is no TCP socket over IPv4 or IPv6.
     pub fn of(original: OwnedFd) -> io::Result<Self> {
-        let domain = sockopt::socket_domain(&original)?;
-        let is_ipv6 = domain == AddressFamily::INET6;
-        if !(is_ipv6 || domain == AddressFamily::INET) {
+        let family = sockopt::socket_domain(&original)?;
+        let is_ipv6 = family == AddressFamily::INET6;
+        if !(is_ipv6 || family == AddressFamily::INET) {
             return Err(Errno::AFNOSUPPORT.into());
         }
         let kind = sockopt::socket_type(&original)?;
@@ -61,40 +61,44 @@ impl Likeness {
         if kind != SocketType::STREAM || protocol != Some(ipproto::TCP) {
             return Err(Errno::PROTOTYPE.into());
         }
-        let nonblocking = fcntl_getfl(&original)?.contains(OFlags::NONBLOCK);
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = socket_with(domain, SocketType::STREAM, flags, None)?;
-        options::copy(&original, &socket, is_ipv6);
         Ok(Self {
-            socket,
-            nonblocking,
+            family,
+            options: Options::read(&original, is_ipv6),
+            nonblocking: fcntl_getfl(&original)?.contains(OFlags::NONBLOCK),
         })
     }
 
-    /// The socket alone. It does not block.
-    pub fn into_socket(self) -> OwnedFd {
-        self.socket
-    }
-
-    /// Begins to connect it, and waits for nothing; then it blocks if the program's does.
+    /// A new socket like it, which does not block.
     ///
     /// # Errors
-    /// The error number that `connect` fails with, if that is known already.
-    pub fn connect(self, destination: SocketAddr) -> io::Result<Connecting> {
-        match connect(&self.socket, &destination) {
+    /// A want of descriptors or memory.
+    pub fn socket(&self) -> io::Result<OwnedFd> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(self.family, SocketType::STREAM, flags, None)?;
+        self.options.set_on(&socket);
+        Ok(socket)
+    }
+
+    /// Begins to connect a new socket, and waits for nothing. Then it blocks if the program's does.
+    ///
+    /// # Errors
+    /// The error number that `connect` fails with, if that is known already; a want of descriptors or memory.
+    pub fn connect(&self, destination: SocketAddr) -> io::Result<Connecting> {
+        let socket = self.socket()?;
+        match connect(&socket, &destination) {
             Ok(()) | Err(Errno::INPROGRESS) => {}
             Err(error) => return Err(error.into()),
         }
-        let progress = match is_connected(&self.socket)? {
+        let progress = match is_connected(&socket)? {
             true => Progress::Connected,
             false => Progress::InProgress,
         };
         if !self.nonblocking {
-            fcntl_setfl(&self.socket, OFlags::empty())?;
+            fcntl_setfl(&socket, OFlags::empty())?;
         }
-        let flow = Flow::of(&self.socket, destination)?;
+        let flow = Flow::of(&socket, destination)?;
         Ok(Connecting {
-            socket: self.socket,
+            socket,
             progress,
             flow,
         })

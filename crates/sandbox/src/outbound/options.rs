@@ -5,6 +5,7 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
 
 use libc::{IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, SOL_SOCKET, c_int, socklen_t};
 use rustix::net::sockopt::{self, Timeout};
@@ -63,42 +64,64 @@ const BUFFERS: [(c_int, c_int); 2] = [(libc::SO_SNDBUF, 1), (libc::SO_RCVBUF, 2)
 /// Times that reads and writes wait.
 const TIMEOUTS: [Timeout; 2] = [Timeout::Recv, Timeout::Send];
 
-/// Sets on one socket what was set on the other. What the new one does not take it goes without, as a program would
-/// whose system is older.
-pub(super) fn copy(from: impl AsFd, to: impl AsFd, is_ipv6: bool) {
-    let more = if is_ipv6 { NUMBERS_OF_IPV6 } else { &[] };
-    for number in NUMBERS.iter().chain(more) {
-        let value = get(&from, number.level, number.name);
-        if let Some(value) = value.filter(|value| *value != number.default) {
-            set(&to, number.level, number.name, value);
+/// What a program set, read at one moment.
+#[derive(Debug)]
+pub(super) struct Options {
+    numbers: Vec<(c_int, c_int, c_int)>,
+    timeouts: [(Timeout, Option<Duration>); 2],
+    congestion: Option<String>,
+}
+
+impl Options {
+    pub(super) fn read(socket: impl AsFd, is_ipv6: bool) -> Self {
+        let more = if is_ipv6 { NUMBERS_OF_IPV6 } else { &[] };
+        let set_ones = NUMBERS.iter().chain(more).filter_map(|number| {
+            let value = get(&socket, number.level, number.name)?;
+            (value != number.default).then_some((number.level, number.name, value))
+        });
+        let timeout = |which| {
+            (
+                which,
+                sockopt::socket_timeout(&socket, which).ok().flatten(),
+            )
+        };
+        Self {
+            numbers: set_ones.chain(buffers(&socket)).collect(),
+            timeouts: TIMEOUTS.map(timeout),
+            congestion: sockopt::tcp_congestion(&socket).ok(),
         }
     }
-    copy_buffers(&from, &to);
-    copy_congestion(&from, &to);
-    for timeout in TIMEOUTS {
-        if let Ok(time @ Some(_)) = sockopt::socket_timeout(&from, timeout) {
-            let _ = sockopt::set_socket_timeout(&to, timeout, time);
+
+    /// Sets the same. What the socket does not take it goes without, as a program would whose system is older.
+    pub(super) fn set_on(&self, socket: impl AsFd) {
+        for (level, name, value) in &self.numbers {
+            set(&socket, *level, *name, *value);
+        }
+        for (which, time) in self.timeouts.iter().filter(|(_, time)| time.is_some()) {
+            let _ = sockopt::set_socket_timeout(&socket, *which, *time);
+        }
+        let given = sockopt::tcp_congestion(&socket).ok();
+        if let Some(wanted) = self
+            .congestion
+            .as_ref()
+            .filter(|_| self.congestion != given)
+        {
+            let _ = sockopt::set_tcp_congestion(&socket, wanted);
         }
     }
 }
 
 /// A size that was set reads as twice the number.
-fn copy_buffers(from: impl AsFd, to: impl AsFd) {
-    let set_ones = get(&from, SOL_SOCKET, BUFFERS_SET).unwrap_or(0);
-    for (name, _) in BUFFERS.iter().filter(|(_, bit)| set_ones & bit != 0) {
-        if let Some(bytes) = get(&from, SOL_SOCKET, *name) {
-            set(&to, SOL_SOCKET, *name, bytes / 2);
-        }
-    }
-}
-
-fn copy_congestion(from: impl AsFd, to: impl AsFd) {
-    let names = (sockopt::tcp_congestion(&from), sockopt::tcp_congestion(&to));
-    if let (Ok(wanted), Ok(given)) = names
-        && wanted != given
-    {
-        let _ = sockopt::set_tcp_congestion(&to, &wanted);
-    }
+fn buffers(socket: impl AsFd) -> impl Iterator<Item = (c_int, c_int, c_int)> {
+    let set_ones = get(&socket, SOL_SOCKET, BUFFERS_SET).unwrap_or(0);
+    let is_set = move |(_, bit): &(c_int, c_int)| set_ones & bit != 0;
+    BUFFERS
+        .into_iter()
+        .filter(is_set)
+        .filter_map(move |(name, _)| {
+            let bytes = get(&socket, SOL_SOCKET, name)?;
+            Some((SOL_SOCKET, name, bytes / 2))
+        })
 }
 
 fn get(socket: impl AsFd, level: c_int, name: c_int) -> Option<c_int> {

@@ -136,8 +136,8 @@ pub(crate) fn what_nobody_set_stays(_: &mut World) {
         let fresh = tcp(family, SocketFlags::empty());
         let expected = options(&fresh);
         let nowhere = tcp(family, SocketFlags::empty());
-        let like = Likeness::of(nowhere).expect("a socket");
-        assert_eq!(options(&like.into_socket()), expected);
+        let like = Likeness::of(nowhere).expect("a likeness");
+        assert_eq!(options(&like.socket().expect("a socket")), expected);
     }
 }
 
@@ -145,7 +145,10 @@ pub(crate) fn what_nobody_set_stays(_: &mut World) {
 pub(crate) fn lingering_is_not_taken_over(_: &mut World) {
     let original = tcp(AddressFamily::INET, SocketFlags::empty());
     sockopt::set_socket_linger(&original, Some(Duration::from_secs(9))).expect("an option");
-    let like = Likeness::of(original).expect("a socket").into_socket();
+    let like = Likeness::of(original)
+        .expect("a likeness")
+        .socket()
+        .expect("a socket");
     assert_eq!(sockopt::socket_linger(&like).expect("an option"), None);
 }
 
