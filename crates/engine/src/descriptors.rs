@@ -1,7 +1,7 @@
 //! What the process's file descriptors suffice for.
 //!
-//! Owns: raising the soft limit, which shells set low, to the hard one; the shares that environments and clients
-//! get of it. Asked only before an environment is made: one more than fit is refused before its sandbox is made
+//! Owns: raising the soft limit, which shells set low, to the hard one; the shares that environments, clients
+//! and questions for names get of it. Asked only before an environment is made: one more than fit is refused before its sandbox is made
 //! in vain.
 
 use crate::environment::CONNECTIONS_MAX;
@@ -12,10 +12,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const OWN: u64 = 6;
 /// Of one environment.
 const PER_ENVIRONMENT: u64 = OWN + CONNECTIONS_MAX as u64;
-/// What remains for clients and files: one part of so many.
+/// What remains for clients, names and files: one part of so many.
 const REST: u64 = 4;
 /// Of that, what files take at most: the database, journals, logs, packages on their way.
 const FILES: u64 = 256;
+/// Of all: what functions' questions for names take at most is one part of so many.
+const QUERIES: u64 = 32;
+/// More at once are never on their way to resolvers, which answer in milliseconds.
+const QUERIES_MAX: u64 = 1_024;
 
 /// Raises the limit of open files and tells how many environments it has room for.
 pub(crate) fn environments_max() -> usize {
@@ -25,6 +29,11 @@ pub(crate) fn environments_max() -> usize {
 /// Raises the limit of open files and tells how many clients it has room for beside all environments.
 pub fn clients_max() -> usize {
     clients(raise())
+}
+
+/// How many questions of functions may be on their way to resolvers.
+pub(crate) fn queries_max() -> usize {
+    count(Some(queries(raise())))
 }
 
 /// `None` is no limit.
@@ -50,8 +59,12 @@ fn environments(descriptors: Option<u64>) -> usize {
 fn clients(descriptors: Option<u64>) -> usize {
     count(descriptors.map(|all| {
         let rest = all / REST;
-        rest - FILES.min(rest / 2)
+        rest - FILES.min(rest / 2) - queries(Some(all))
     }))
+}
+
+fn queries(descriptors: Option<u64>) -> u64 {
+    descriptors.map_or(QUERIES_MAX, |all| (all / QUERIES).min(QUERIES_MAX))
 }
 
 fn count(share: Option<u64>) -> usize {
@@ -69,8 +82,8 @@ mod tests {
         assert_eq!(environments(Some(1_024)), 54);
         assert_eq!(environments(Some(20_000)), 1_071);
         assert_eq!(environments(None), usize::MAX);
-        assert_eq!(clients(Some(1_024)), 128);
-        assert_eq!(clients(Some(20_000)), 4_744);
+        assert_eq!(clients(Some(1_024)), 96);
+        assert_eq!(clients(Some(20_000)), 4_119);
         assert_eq!(clients(None), usize::MAX);
     }
 

@@ -7,6 +7,7 @@
 mod admission;
 mod code;
 pub mod descriptors;
+pub mod egress;
 mod environment;
 mod failure;
 pub mod functions;
@@ -29,6 +30,7 @@ pub mod isolation {
 
 use admission::Admission;
 use code::Trees;
+use egress::Gateway;
 use environment::Host;
 use functions::Functions;
 use lambkin_model::{Limits, Scope};
@@ -38,7 +40,6 @@ use memory::Memory;
 use pool::Pools;
 use present_rules::PresentRules;
 use runtimes::Runtimes;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -63,8 +64,8 @@ pub struct Config {
     pub memory_reserve_bytes: u64,
     /// Bytes of unpacked code kept in memory; least recently used goes first.
     pub code_cache_bytes_max: u64,
-    /// Where the server's own API listens, if functions may reach it (as `lambkin.internal`).
-    pub api_for_functions: Option<SocketAddr>,
+    /// The network of functions.
+    pub egress: egress::Config,
 }
 
 /// The running engine. Cheap to clone.
@@ -116,6 +117,7 @@ impl Engine {
             trees: Arc::clone(&trees),
             runtimes: runtimes.clone(),
             rules: Arc::clone(&rules),
+            gateway: Arc::new(Gateway::open(config.egress)?),
             memory: Memory::new(config.memory_reserve_bytes),
             environments_max: environments_max(limits.concurrent_executions),
             idle_timeout: config.idle_timeout,

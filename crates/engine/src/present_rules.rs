@@ -55,7 +55,6 @@ impl PresentRules {
     }
 
     /// The rules of a function, for an environment of it; of one that is gone, those that reach nothing.
-    #[allow(dead_code)] // until connections are made
     pub(crate) fn of(&self, name: &FunctionName) -> Arc<FunctionRules> {
         let found = self.find(name);
         found.unwrap_or_else(|| Arc::new(FunctionRules::new(Rules::none_reached())))

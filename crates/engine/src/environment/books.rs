@@ -22,6 +22,17 @@ pub(crate) struct Books {
     served: bool,
 }
 
+/// What an invocation used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Used {
+    /// Time that it had.
+    pub(crate) took: Duration,
+    /// The sandbox's counters at its end; none if they could not be read.
+    pub(crate) usage: Option<Usage>,
+    /// What went through connections since the invocation before.
+    pub(crate) network: NetworkUsage,
+}
+
 impl Books {
     pub(crate) fn new(log: Recorder) -> Self {
         Self {
@@ -83,19 +94,24 @@ impl Books {
         })
     }
 
+    /// A word of the platform's own.
+    pub(crate) fn note(&mut self, text: &str) {
+        self.log.note(now(), text);
+    }
+
     /// An invoke is over: one usage record, the last lines of its log, its answer.
     pub(crate) fn conclude(
         &mut self,
         function: &Function,
         invocation: &Invocation,
         result: Result<Bytes, Failure>,
-        usage: Option<Usage>,
+        used: Used,
         store: &Store,
     ) -> Answer {
         let id = invocation.request.request_id;
-        let result = result.map_err(|failure| self.classify(failure, usage));
+        let result = result.map_err(|failure| self.classify(failure, used.usage));
         let failure = result.as_ref().err();
-        let record = self.meter(function, invocation, failure, usage.unwrap_or(self.usage));
+        let record = self.meter(function, invocation, failure, used);
         if let Err(error) = store.journal().append(&record) {
             tracing::error!(%error, request_id = %id, "a usage record is lost");
         }
@@ -125,17 +141,18 @@ impl Books {
         function: &Function,
         invocation: &Invocation,
         failure: Option<&Failure>,
-        usage: Usage,
+        used: Used,
     ) -> UsageRecord {
         let duration = match failure {
             Some(Failure::TimedOut(limit)) => *limit,
-            _ => invocation.clock().elapsed(),
+            _ => used.took,
         };
         let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let init_us = self
             .init
             .take()
             .and_then(|init| u64::try_from(init.as_micros()).ok());
+        let usage = used.usage.unwrap_or(self.usage);
         let before = std::mem::replace(&mut self.usage, usage);
         let served = std::mem::replace(&mut self.served, true);
         UsageRecord {
@@ -154,7 +171,7 @@ impl Books {
             cpu_us: usage.cpu_us.saturating_sub(before.cpu_us),
             outcome: failure.map_or(Outcome::Success, Failure::outcome),
             start_kind: if served { Start::Warm } else { Start::Cold },
-            network: NetworkUsage::default(),
+            network: used.network,
         }
     }
 

@@ -6,6 +6,7 @@ use super::output::Output;
 use super::owner::Owner;
 use super::variables::variables;
 use super::{Environment, Host, Slot};
+use crate::egress::Uplink;
 use crate::invocation::now;
 use crate::invoke::Error;
 use crate::log::{Origin, Recorder};
@@ -85,6 +86,7 @@ async fn create(host: &Arc<Host>, generation: &Arc<Generation>) -> Result<Owner,
         generation: Arc::clone(generation),
         sandbox,
         output: Output::new(output),
+        uplink: Uplink::new(Arc::clone(&host.gateway), host.rules.of(&function.name)),
         books: Mutex::new(Books::new(log)),
     };
     environment.books().initialising(note.as_deref());

@@ -26,6 +26,8 @@ mod books;
 mod connections;
 mod creation;
 mod credentials;
+mod ending;
+mod network;
 mod output;
 mod owner;
 mod slot;
@@ -36,6 +38,7 @@ pub(crate) use creation::boot;
 pub(crate) use slot::{Event, Init, Refusal, Slot};
 
 use crate::code::Trees;
+use crate::egress::{Gateway, Uplink};
 use crate::failure::Failure;
 use crate::invocation::{Invocation, now};
 use crate::log::Phase;
@@ -43,8 +46,9 @@ use crate::memory::Memory;
 use crate::pool::Generation;
 use crate::present_rules::PresentRules;
 use crate::runtimes::Runtimes;
-use books::Books;
+use books::{Books, Used};
 use bytes::Bytes;
+use ending::Ending;
 use lambkin_model::Limits;
 use lambkin_sandbox::{Sandbox, Spawner};
 use lambkin_store::Store;
@@ -61,8 +65,8 @@ pub(crate) struct Host {
     pub(crate) trees: Arc<Trees>,
     pub(crate) runtimes: Runtimes,
     /// What connections out of environments are decided by.
-    #[allow(dead_code)] // until connections are made
     pub(crate) rules: Arc<PresentRules>,
+    pub(crate) gateway: Arc<Gateway>,
     pub(crate) memory: Memory,
     /// As many as there are descriptors for.
     pub(crate) environments_max: usize,
@@ -87,6 +91,7 @@ pub(crate) struct Environment {
     generation: Arc<Generation>,
     sandbox: Sandbox,
     output: Output,
+    uplink: Uplink,
     books: Mutex<Books>,
 }
 
@@ -117,30 +122,34 @@ impl Environment {
     }
 
     /// The runtime answered, or broke the rules in a way that ends the invocation.
-    pub(crate) fn answered(&self, invocation: Invocation, result: Result<Bytes, Failure>) {
-        let answer = self.conclude(&invocation, result);
-        // First the environment is free again, then the caller hears: its next invoke is warm.
-        self.generation.release(&self.slot);
-        invocation.end(Ok(answer));
+    pub(crate) async fn answered(&self, invocation: Invocation, result: Result<Bytes, Failure>) {
+        Ending::new(self, invocation, result, true).complete().await;
     }
 
     fn conclude(
         &self,
         invocation: &Invocation,
         result: Result<Bytes, Failure>,
+        took: Duration,
     ) -> crate::invoke::Answer {
         let mut books = self.books();
         self.output.drain(|bytes| books.output(now(), bytes));
-        let usage = self.sandbox.usage().ok();
-        let answer = books.conclude(
-            self.generation.function(),
-            invocation,
-            result,
-            usage,
-            &self.host.store,
-        );
+        let used = Used {
+            took,
+            usage: self.sandbox.usage().ok(),
+            network: self.uplink.take_usage(),
+        };
+        let function = self.generation.function();
+        let answer = books.conclude(function, invocation, result, used, &self.host.store);
         books.flush(&self.host.store);
         answer
+    }
+
+    /// A word of the platform's own in the function's log.
+    fn note(&self, text: &str) {
+        let mut books = self.books();
+        books.note(text);
+        books.flush(&self.host.store);
     }
 
     /// An INIT is over.

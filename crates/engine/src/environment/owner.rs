@@ -1,6 +1,8 @@
 //! The task that owns an environment: starts and stops its program, keeps its clocks, takes it down.
 
 use super::connections::Connections;
+use super::ending::Ending;
+use super::network;
 use super::output::{Output, Supply};
 use super::slot::{Bereft, Duty};
 use super::{Environment, init_millicores};
@@ -11,6 +13,7 @@ use lambkin_sandbox::{Event, Exit, Program};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 /// A timeout is answered within half a second: what is not dead by then is given up with its sandbox.
@@ -34,6 +37,8 @@ pub(super) struct Owner {
     environment: Arc<Environment>,
     program: Program,
     connections: Connections,
+    /// Serves what programs want of the network.
+    network: JoinSet<()>,
     /// The program was started and its end has not been told.
     running: bool,
     /// The log pipe may have more.
@@ -62,10 +67,13 @@ impl Owner {
         program: Program,
         listener: TcpListener,
     ) -> Self {
+        let mut network = JoinSet::new();
+        network.spawn(network::serve(Arc::clone(&environment)));
         Self {
             environment,
             program,
             connections: Connections::new(listener),
+            network,
             running: false,
             readable: true,
             log_rests_until: None,
@@ -253,37 +261,32 @@ impl Owner {
         match environment.slot.program_ended() {
             Bereft::Init(init) => {
                 environment.log_init(init, Some(&failure));
-                self.after_first_init(failure);
+                self.after_first_init(failure).await;
             }
             Bereft::Restart(init, invocation) => {
                 environment.log_init(init, Some(&failure));
-                self.fail(invocation, failure);
+                self.fail(invocation, failure).await;
             }
-            Bereft::Invocation(invocation) => self.fail(invocation, failure),
+            Bereft::Invocation(invocation) => self.fail(invocation, failure).await,
             Bereft::Nothing if self.lost => self.hand_back().await,
             Bereft::Nothing => {}
         }
     }
 
     /// INIT failed outside an invoke: it will be run again inside one, if the sandbox still is.
-    fn after_first_init(&mut self, failure: Failure) {
+    async fn after_first_init(&self, failure: Failure) {
         let environment = &self.environment;
         if !self.lost {
             return environment.generation.booted(&environment.slot);
         }
         if let Some(invocation) = environment.generation.boot_failed() {
-            let answer = environment.conclude(&invocation, Err(failure));
-            invocation.end(Ok(answer));
+            self.fail(invocation, failure).await;
         }
     }
 
-    fn fail(&mut self, invocation: crate::invocation::Invocation, failure: Failure) {
-        let environment = &self.environment;
-        if !self.lost {
-            return environment.answered(invocation, Err(failure));
-        }
-        let answer = environment.conclude(&invocation, Err(failure));
-        invocation.end(Ok(answer));
+    async fn fail(&self, invocation: crate::invocation::Invocation, failure: Failure) {
+        let ending = Ending::new(&self.environment, invocation, Err(failure), !self.lost);
+        ending.complete().await;
     }
 
     async fn time_out(&mut self, invocation: crate::invocation::Invocation) {
@@ -295,7 +298,7 @@ impl Owner {
         if let Bereft::Init(init) = environment.slot.program_ended() {
             environment.log_init(init, Some(&failure));
         }
-        self.fail(invocation, failure);
+        self.fail(invocation, failure).await;
     }
 
     // ---- the end ----
@@ -309,7 +312,8 @@ impl Owner {
         if let Bereft::Invocation(invocation) | Bereft::Restart(_, invocation) =
             environment.slot.program_ended()
         {
-            self.fail(invocation, Failure::Exited(Some(Exit::Signal(KILLED))));
+            let failure = Failure::Exited(Some(Exit::Signal(KILLED)));
+            self.fail(invocation, failure).await;
         }
     }
 
@@ -343,13 +347,14 @@ impl Owner {
 
     async fn destroy(mut self) {
         self.connections.close().await;
+        self.network.shutdown().await;
         let environment = self.environment;
         {
             let mut books = environment.books();
             environment.output.drain(|bytes| books.output(now(), bytes));
             books.flush(&environment.host.store);
         }
-        // Its connections are gone, so nobody else holds it.
+        // Its connections and its way out are gone, so nobody else holds it.
         if let Some(environment) = Arc::into_inner(environment) {
             environment.sandbox.destroy().await;
         }

@@ -19,7 +19,7 @@ mod response;
 mod state;
 mod traffic;
 
-pub(crate) use pace::CONNECTION;
+pub(crate) use pace::{CONNECTION, Pace};
 pub(crate) use state::{InvalidTransition, State};
 pub(crate) use traffic::{Link, Traffic};
 

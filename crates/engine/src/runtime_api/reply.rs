@@ -19,7 +19,7 @@ pub(crate) async fn after_caller(
     invocation: Invocation,
     result: Result<Bytes, Failure>,
 ) {
-    environment.answered(invocation, result);
+    environment.answered(invocation, result).await;
     tokio::task::yield_now().await;
 }
 

@@ -93,7 +93,7 @@ impl Foundation {
             idle_timeout: Duration::from_secs(600),
             memory_reserve_bytes: 0,
             code_cache_bytes_max: 64 * mebibyte,
-            api_for_functions: None,
+            egress: lambkin_engine::egress::Config::default(),
         };
         let engine = Engine::start(config, store, spawner, self.runtimes)
             .await

@@ -1,0 +1,136 @@
+//! One environment's way out: its rules, its limits, its sums.
+
+use super::Gateway;
+use super::admission::Refusal;
+use super::denials::Denials;
+use super::dns::{Allowance, Asked};
+use super::traffic::Traffic;
+use crate::present_rules::FunctionRules;
+use crate::runtime_api::Pace;
+use lambkin_model::{FunctionName, NetworkUsage};
+use lambkin_sandbox::HandedIn;
+use lambkin_sandbox::outbound::{Likeness, Progress};
+use rustix::io::Errno;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// What an attempt costs of an environment's share of the server's time: 4,000 a second, and 8,000 at once.
+const ATTEMPT: Duration = Duration::from_micros(250);
+
+/// What the function's log says of the first query that is refused.
+const TOO_MANY_QUERIES: &str = "lambkin: names are asked for faster than 20 a second, after 100 at once: what is \
+    beyond that fails";
+
+/// What came of a query.
+#[derive(Debug)]
+pub(crate) struct LookedUp {
+    /// None if there is no answer to it.
+    pub(crate) answer: Option<Vec<u8>>,
+    /// For the function's log.
+    pub(crate) line: Option<&'static str>,
+}
+
+/// What decides and counts for one environment.
+#[derive(Debug)]
+pub(crate) struct Uplink {
+    gateway: Arc<Gateway>,
+    rules: Arc<FunctionRules>,
+    traffic: Arc<Traffic>,
+    denials: Denials,
+    pace: Pace,
+    queries: Allowance,
+    queries_told: AtomicBool,
+}
+
+impl Uplink {
+    pub(crate) fn new(gateway: Arc<Gateway>, rules: Arc<FunctionRules>) -> Self {
+        Self {
+            gateway,
+            rules,
+            traffic: Arc::default(),
+            denials: Denials::default(),
+            pace: Pace::new(),
+            queries: Allowance::new(),
+            queries_told: AtomicBool::new(false),
+        }
+    }
+
+    /// Begins a connection for a program, when it is this environment's turn; waits for nothing of the network. Also
+    /// tells what the function's log is to say of it.
+    pub(crate) async fn connect(
+        &self,
+        like: &Likeness,
+        to: SocketAddr,
+    ) -> (Result<HandedIn, i32>, Option<String>) {
+        self.pace.spend(ATTEMPT).await;
+        match self.attempt(like, to) {
+            Ok(handed) => (Ok(handed), None),
+            Err(refusal) => {
+                let line = match &refusal {
+                    Refusal::Denied(denial) => self.denials.tell(to, denial),
+                    Refusal::Unreachable(_) => None,
+                };
+                (Err(refusal.errno()), line)
+            }
+        }
+    }
+
+    fn attempt(&self, like: &Likeness, to: SocketAddr) -> Result<HandedIn, Refusal> {
+        let to = self.gateway.admission.admit(&self.rules.now(), to)?;
+        if !self.traffic.has_room() {
+            return Err(io::Error::from(Errno::ADDRNOTAVAIL).into());
+        }
+        let begun = like.connect(to).map_err(of_a_program)?;
+        self.gateway.endings.follow(begun.flow, &self.traffic);
+        Ok(HandedIn {
+            socket: begun.socket,
+            in_progress: begun.progress == Progress::InProgress,
+        })
+    }
+
+    /// Answers a query.
+    pub(crate) async fn look_up(
+        &self,
+        function: &FunctionName,
+        message: &[u8],
+        over_tcp: bool,
+    ) -> LookedUp {
+        let names = &self.gateway.names;
+        let asked = names.answer(function, &self.queries, message, over_tcp);
+        let (answer, line) = match asked.await {
+            Asked::Answer(answer) => (Some(answer), None),
+            Asked::TooMany(answer) => {
+                let told = self.queries_told.swap(true, Ordering::Relaxed);
+                (Some(answer), (!told).then_some(TOO_MANY_QUERIES))
+            }
+            Asked::Nothing => (None, None),
+        };
+        LookedUp { answer, line }
+    }
+
+    /// Whether there is something to settle before what was used is written down.
+    pub(crate) fn is_stirred(&self) -> bool {
+        self.traffic.is_stirred()
+    }
+
+    /// Brings the sums up to this moment, in some milliseconds at most. Cancel safe.
+    pub(crate) async fn settle(&self) {
+        self.gateway.endings.settle(&self.traffic).await;
+    }
+
+    /// What was used since the last time.
+    pub(crate) fn take_usage(&self) -> NetworkUsage {
+        self.traffic.take()
+    }
+}
+
+/// That the server has no descriptor left is none of a program's.
+fn of_a_program(error: io::Error) -> io::Error {
+    match Errno::from_io_error(&error) {
+        Some(Errno::MFILE | Errno::NFILE) => Errno::NOBUFS.into(),
+        _ => error,
+    }
+}
