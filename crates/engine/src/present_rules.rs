@@ -17,7 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub(crate) struct FunctionRules(RwLock<Arc<Rules>>);
 
 impl FunctionRules {
-    fn new(rules: Rules) -> Self {
+    pub(crate) fn new(rules: Rules) -> Self {
         Self(RwLock::new(Arc::new(rules)))
     }
 

@@ -6,15 +6,19 @@
 //! ```
 //! Owns: what is decided of a destination at the moment of the connection, what a function is told of it, every limit
 //! of what programs may ask for, and the sums of what went through. Refuses: rules (`model::egress`), kernel
-//! mechanisms (`sandbox::outbound`), how requests arrive (`environment`).
+//! mechanisms (`sandbox::outbound`), whose sandbox it is (`environment`).
 
 mod admission;
 mod denials;
 mod dns;
 mod endings;
+mod lone;
+mod requests;
 mod traffic;
 mod uplink;
 
+pub use lone::Lone;
+pub(crate) use requests::Client;
 pub(crate) use uplink::Uplink;
 
 use crate::StartError;
