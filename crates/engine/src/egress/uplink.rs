@@ -99,7 +99,9 @@ impl Uplink {
         over_tcp: bool,
     ) -> LookedUp {
         let names = &self.gateway.names;
-        let asked = names.answer(function, &self.queries, message, over_tcp);
+        // Who may reach nothing needs no addresses, and could but carry something out.
+        let allowance = (!self.rules.now().open_nothing()).then_some(&self.queries);
+        let asked = names.answer(function, allowance, message, over_tcp);
         let (answer, line) = match asked.await {
             Asked::Answer(answer) => (Some(answer), None),
             Asked::TooMany(answer) => {

@@ -59,6 +59,17 @@ impl Rules {
         }
     }
 
+    /// Whether nothing can be reached by them: every address is denied, and nothing is allowed.
+    pub fn open_nothing(&self) -> bool {
+        let denies_all = |of_v6: bool| {
+            self.0.iter().any(|rule| {
+                rule.target.is_everything() && rule.target.network().addr().is_ipv6() == of_v6
+            })
+        };
+        let allows = self.0.iter().any(|rule| rule.action == Action::Allow);
+        !allows && denies_all(false) && denies_all(true)
+    }
+
     /// The same rules with more of one action; a target that had the other one changes its action.
     pub fn with(&self, action: Action, targets: &[Target]) -> Result<Self, EditError> {
         let unopened = targets

@@ -89,6 +89,11 @@ impl Target {
         }
     }
 
+    /// Whether it is a whole family with all ports.
+    pub(super) fn is_everything(&self) -> bool {
+        self.network.prefix_len() == 0 && self.ports == Ports::ALL
+    }
+
     /// Whether a [canonical](super::canonical) destination is meant.
     pub fn covers(&self, destination: SocketAddr) -> bool {
         self.network.contains(&destination.ip()) && self.ports.contain(destination.port())

@@ -61,11 +61,11 @@ impl Names {
         }
     }
 
-    /// Answers a program's message within five seconds.
+    /// Answers a program's message within five seconds; without an allowance, that names are not told.
     pub(super) async fn answer(
         &self,
         function: &FunctionName,
-        allowance: &Allowance,
+        allowance: Option<&Allowance>,
         message: &[u8],
         over_tcp: bool,
     ) -> Asked {
@@ -78,6 +78,9 @@ impl Names {
         if name.eq_ignore_ascii_case(API_NAME) {
             return Asked::Answer(self.api(&query));
         }
+        let Some(allowance) = allowance else {
+            return Asked::Answer(query.told(Code::Refused));
+        };
         let Some(turn) = allowance.turn() else {
             return Asked::TooMany(query.told(Code::ServerFailure));
         };

@@ -137,14 +137,20 @@ async fn the_api_has_a_name_where_functions_may_reach_it() {
     let allowance = Allowance::new();
     let question = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x07lambkin\x08Internal\0\0\x01\0\x01";
     let open = names(true);
-    let Asked::Answer(told) = open.answer(&function, &allowance, question, false).await else {
+    let Asked::Answer(told) = open
+        .answer(&function, Some(&allowance), question, false)
+        .await
+    else {
         panic!("no answer");
     };
     assert!(told.ends_with(&[0, 0, 0, 60, 0, 4, 169, 254, 100, 1]));
     let mut for_ipv6 = question.to_vec();
     let at = for_ipv6.len() - 3;
     for_ipv6[at] = 28;
-    let Asked::Answer(told) = open.answer(&function, &allowance, &for_ipv6, false).await else {
+    let Asked::Answer(told) = open
+        .answer(&function, Some(&allowance), &for_ipv6, false)
+        .await
+    else {
         panic!("no answer");
     };
     assert_eq!(
@@ -153,8 +159,26 @@ async fn the_api_has_a_name_where_functions_may_reach_it() {
         "a name without such an address"
     );
     let closed = names(false);
-    let Asked::Answer(told) = closed.answer(&function, &allowance, question, false).await else {
+    let Asked::Answer(told) = closed
+        .answer(&function, Some(&allowance), question, false)
+        .await
+    else {
         panic!("no answer");
     };
     assert_eq!((told[3] & 15, told[7]), (3, 0), "no such name");
+}
+
+#[tokio::test]
+async fn who_may_reach_nothing_is_told_no_name_but_the_apis() {
+    let function = FunctionName::new("f").unwrap();
+    let open = names(true);
+    let Asked::Answer(told) = open.answer(&function, None, QUERY, false).await else {
+        panic!("no answer");
+    };
+    assert_eq!((told[3] & 15, told[7]), (5, 0), "refused");
+    let api = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x07lambkin\x08internal\0\0\x01\0\x01";
+    let Asked::Answer(told) = open.answer(&function, None, api, false).await else {
+        panic!("no answer");
+    };
+    assert_eq!((told[3] & 15, told[7]), (0, 1));
 }

@@ -155,6 +155,22 @@ fn where_rules_are_unknown_nothing_is_reached() {
 }
 
 #[test]
+fn it_is_known_when_nothing_is_open() {
+    assert!(rules(&["deny all"]).open_nothing());
+    assert!(rules(&["deny all", "deny 10.0.0.0/8:80"]).open_nothing());
+    assert!(Rules::none_reached().open_nothing());
+    for open in [
+        &["deny 0.0.0.0/0"][..],
+        &["deny ::/0"],
+        &["deny all:443"],
+        &["deny all", "allow 203.0.113.7:443"],
+        &[],
+    ] {
+        assert!(!rules(open).open_nothing(), "{open:?}");
+    }
+}
+
+#[test]
 fn rules_are_kept_as_json_and_read_in_any_order() {
     let some = rules(&["deny all:80", "allow 10.0.0.0/8"]);
     let json = serde_json::to_string(&some).unwrap();
