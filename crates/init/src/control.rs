@@ -2,16 +2,33 @@
 
 use crate::message::{Command, MESSAGE_BYTES_MAX, Report};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
 use rustix::stdio::stdin;
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
-/// Waits for the next command; `None` when the server's end is closed or speaks another language.
-pub(crate) fn receive() -> Option<Command> {
+/// Waits for the next command, with the descriptor that came with it; `None` when the server's end is closed or speaks
+/// another language.
+pub(crate) fn receive() -> Option<(Command, Option<OwnedFd>)> {
     let mut bytes = vec![0; MESSAGE_BYTES_MAX];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     loop {
-        match recv(stdin(), bytes.as_mut_slice(), RecvFlags::empty()) {
-            Ok((0, _)) => return None,
-            Ok((length, _)) => return postcard::from_bytes(&bytes[..length]).ok(),
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut parts = [IoSliceMut::new(&mut bytes)];
+        match recvmsg(stdin(), &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
+            Ok(received) if received.bytes == 0 => return None,
+            Ok(received) => {
+                let command = postcard::from_bytes(&bytes[..received.bytes]).ok()?;
+                let sent = control.drain().find_map(|message| match message {
+                    RecvAncillaryMessage::ScmRights(mut sent) => sent.next(),
+                    _ => None,
+                });
+                return Some((command, sent));
+            }
             Err(Errno::INTR) => {}
             Err(_) => return None,
         }
@@ -19,9 +36,24 @@ pub(crate) fn receive() -> Option<Command> {
 }
 
 /// Tells the server. An error means that nobody listens any more.
-pub(crate) fn report(report: Report) -> std::io::Result<()> {
-    let bytes = postcard::to_stdvec(&report).map_err(std::io::Error::other)?;
-    // The server may have made the socket non-blocking at its own end only; this end waits.
-    send(stdin(), &bytes, SendFlags::NOSIGNAL)?;
-    Ok(())
+pub(crate) fn report(report: &Report) -> std::io::Result<()> {
+    Ok(report_with(report, &[])?)
+}
+
+/// The same, with a descriptor at most.
+pub(crate) fn report_with(report: &Report, descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    let bytes = postcard::to_stdvec(report).map_err(|_| Errno::MSGSIZE)?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    loop {
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() {
+            control.push(SendAncillaryMessage::ScmRights(descriptors));
+        }
+        let parts = [IoSlice::new(&bytes)];
+        // The server may have made the socket non-blocking at its own end only; this end waits.
+        match sendmsg(stdin(), &parts, &mut control, SendFlags::NOSIGNAL) {
+            Err(Errno::INTR) => {}
+            sent => return sent.map(drop),
+        }
+    }
 }

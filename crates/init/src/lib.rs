@@ -1,15 +1,21 @@
 //! The program that is pid 1 of every sandbox, and what it says.
 //!
-//! Owns: starting and ending programs inside a sandbox, unpacking packages there, and the messages of both.
-//! Refuses: everything that needs the outside; when it starts, its sandbox is already complete.
+//! Owns: starting and ending programs inside a sandbox, making their calls with addresses for them, unpacking packages
+//! there, and the messages of all that.
+//! Refuses: everything that needs the outside, which it asks the server for; when it starts, its sandbox is already
+//! complete.
 //!
 //! Its input is the control socket; its output is the log pipe, or the package when it unpacks; its standard
-//! error is the log pipe. It has no other descriptor, no environment, no threads.
+//! error is the log pipe. What more it has is told in `descriptors`. It has no environment, no threads.
 
 mod control;
+pub mod descriptors;
+mod kernel;
 pub mod message;
+mod network;
 mod run;
 mod unpack;
 
+pub use network::{ADDRESS_V4, ADDRESS_V6};
 pub use run::run;
 pub use unpack::{UnpackError, unpack, unpack_into};

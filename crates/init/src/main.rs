@@ -1,4 +1,5 @@
-//! `lambkin-init run` or `lambkin-init unpack BYTES_MAX ENTRIES_MAX`: which work this pid 1 has.
+//! `lambkin-init run`, `lambkin-init run network` or `lambkin-init unpack BYTES_MAX ENTRIES_MAX`: which work this pid 1
+//! has.
 
 use std::process::ExitCode;
 
@@ -6,7 +7,8 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words[..] {
-        [_, "run"] => lambkin_init::run(),
+        [_, "run"] => lambkin_init::run(false),
+        [_, "run", "network"] => lambkin_init::run(true),
         [_, "unpack", bytes_max, entries_max] => match (bytes_max.parse(), entries_max.parse()) {
             (Ok(bytes_max), Ok(entries_max)) => lambkin_init::unpack(bytes_max, entries_max),
             _ => return ExitCode::from(2),

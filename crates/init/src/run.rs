@@ -6,55 +6,75 @@
 //!   └──── Killed ◀────┴── kill and reap all, tell the program's end ◀──────────── Kill ────────┘
 //! control socket closed ──▶ end; the kernel kills what is left
 //! ```
-//! It sleeps until a command or a child's end arrives; a child that nobody waits for is reaped at once.
+//! It sleeps until a command, a child's end or a program's call arrives; a child that nobody waits for is reaped at once.
 
 use crate::control;
 use crate::message::{Command, Report};
+use crate::network::Network;
 use nix::sys::signal::{SigSet, Signal, kill};
-use rustix::event::{PollFd, PollFlags, poll};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 /// Every process that this one may signal: all of its name space but itself.
 const EVERYBODY: nix::unistd::Pid = nix::unistd::Pid::from_raw(-1);
 
-/// Serves commands until the control socket closes.
-pub fn run() -> io::Result<()> {
+/// Serves commands until the control socket closes, and the programs' calls if they have a network.
+pub fn run(has_network: bool) -> io::Result<()> {
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
-    let child_ended = child_signals()?;
-    control::report(Report::Ready)?;
-    let mut program = None;
+    let mut init = Init {
+        child_ended: child_signals()?,
+        network: has_network.then(Network::open).transpose()?,
+        program: None,
+    };
+    control::report(&Report::Ready)?;
     loop {
-        let (command, ended) = wait(&child_ended)?;
+        let Woken {
+            command,
+            ended,
+            call,
+        } = init.wait()?;
         if ended {
-            child_ended.read_signal()?;
-            reap_ended(&mut program)?;
+            init.child_ended.read_signal()?;
+            init.reap_ended()?;
         }
         if command {
             match control::receive() {
-                Some(Command::Start { argv, env, cwd }) => {
-                    with_child_signals_open(|| start(&mut program, &argv, env, &cwd))??;
-                    // Whose signal came while it was open is known by nothing else.
-                    reap_ended(&mut program)?;
-                }
-                Some(Command::Kill) => {
-                    end_all(&mut program, None)?;
-                    control::report(Report::Killed)?;
-                }
-                Some(Command::Connected { .. } | Command::Answer { .. }) => {}
+                Some((command, sent)) => init.obey(command, sent)?,
                 None => return Ok(()),
             }
+        }
+        if let Some(network) = &mut init.network {
+            if call {
+                network.serve();
+            }
+            network.look_at_waiting();
         }
     }
 }
 
+/// What pid 1 has.
+struct Init {
+    child_ended: SignalFd,
+    /// The programs' way to the network, if they have any.
+    network: Option<Network>,
+    program: Option<Pid>,
+}
+
+/// What is to be done.
+struct Woken {
+    command: bool,
+    ended: bool,
+    call: bool,
+}
+
 /// The ends of children as something to poll.
-fn child_signals() -> io::Result<nix::sys::signalfd::SignalFd> {
-    use nix::sys::signalfd::{SfdFlags, SignalFd};
+fn child_signals() -> io::Result<SignalFd> {
     let ends = SigSet::from(Signal::SIGCHLD);
     ends.thread_block()?;
     Ok(SignalFd::with_flags(
@@ -72,90 +92,133 @@ fn with_child_signals_open<T>(act: impl FnOnce() -> T) -> nix::Result<T> {
     Ok(done)
 }
 
-/// Whether a command is there, and whether a child ended.
-fn wait(child_ended: &impl AsFd) -> io::Result<(bool, bool)> {
-    let control = rustix::stdio::stdin();
-    let mut sources = [
-        PollFd::new(&control, PollFlags::IN),
-        PollFd::new(child_ended, PollFlags::IN),
-    ];
-    loop {
-        match poll(&mut sources, None) {
-            Ok(_) => {
-                return Ok((
-                    !sources[0].revents().is_empty(),
-                    !sources[1].revents().is_empty(),
-                ));
+impl Init {
+    fn wait(&self) -> io::Result<Woken> {
+        let control = rustix::stdio::stdin();
+        let mut sources = vec![
+            PollFd::new(&control, PollFlags::IN),
+            PollFd::new(&self.child_ended, PollFlags::IN),
+        ];
+        let network = self.network.as_ref();
+        let listener = network.and_then(Network::listener);
+        let first_of_network = sources.len();
+        sources.extend(listener.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN)));
+        let connecting = network.into_iter().flat_map(Network::connecting);
+        sources.extend(connecting.map(|source| PollFd::from_borrowed_fd(source, PollFlags::OUT)));
+        let patience = network.and_then(Network::patience);
+        let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
+        loop {
+            match poll(&mut sources, patience.as_ref()) {
+                Ok(_) => break,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
         }
+        let is_ready = |index: usize| {
+            let source = sources.get(index);
+            source.is_some_and(|source| !source.revents().is_empty())
+        };
+        Ok(Woken {
+            command: is_ready(0),
+            ended: is_ready(1),
+            call: listener.is_some() && is_ready(first_of_network),
+        })
     }
-}
 
-/// One program at a time: a second start is a fault of the server and is refused as such.
-fn start(
-    program: &mut Option<Pid>,
-    argv: &[String],
-    env: Vec<(String, String)>,
-    cwd: &str,
-) -> io::Result<()> {
-    let started = match argv {
-        [path, arguments @ ..] if program.is_none() => std::process::Command::new(path)
-            .args(arguments)
-            .env_clear()
-            .envs(env)
-            .current_dir(cwd)
-            .stdin(Stdio::null())
-            .process_group(0)
-            .spawn(),
-        _ => Err(io::Error::from(Errno::BUSY)),
-    };
-    match started {
-        Ok(child) => {
-            *program = Some(Pid::from_child(&child));
-            Ok(())
-        }
-        Err(error) => {
-            let errno = error.raw_os_error().unwrap_or(Errno::IO.raw_os_error());
-            control::report(Report::StartFailed { errno })
-        }
-    }
-}
-
-/// Reaps who has ended; when the program is among them, ends what it left.
-fn reap_ended(program: &mut Option<Pid>) -> io::Result<()> {
-    while let Some((pid, status)) = reap(WaitOptions::NOHANG)? {
-        if Some(pid) == *program {
-            return end_all(program, Some(status));
-        }
-    }
-    Ok(())
-}
-
-/// Kills everything, reaps it, and tells the program's end if there was a program.
-fn end_all(program: &mut Option<Pid>, mut end: Option<WaitStatus>) -> io::Result<()> {
-    // One look for each that is reaped would cost a thousand processes a million steps.
-    let mut options = WaitOptions::empty();
-    loop {
-        if options == WaitOptions::empty() {
-            // Again in each round: a process may have been forked while the signals went out.
-            let _ = kill(EVERYBODY, Signal::SIGKILL);
-        }
-        match reap(options)? {
-            Some((pid, status)) => {
-                if Some(pid) == *program {
-                    end = Some(status);
+    fn obey(&mut self, command: Command, sent: Option<OwnedFd>) -> io::Result<()> {
+        match command {
+            Command::Start { argv, env, cwd } => {
+                with_child_signals_open(|| self.start(&argv, env, &cwd))??;
+                // Whose signal came while it was open is known by nothing else.
+                self.reap_ended()
+            }
+            Command::Kill => {
+                self.end_all(None)?;
+                control::report(&Report::Killed)
+            }
+            Command::Connected { id, outcome } => {
+                if let Some(network) = &mut self.network {
+                    network.connected(id, outcome, sent);
                 }
-                options = WaitOptions::NOHANG;
+                Ok(())
             }
-            None if options == WaitOptions::NOHANG => options = WaitOptions::empty(),
-            None => break,
+            Command::Answer { .. } => Ok(()),
         }
     }
-    match program.take().and(end) {
-        Some(end) => tell(end),
-        None => Ok(()),
+
+    /// One program at a time: a second start is a fault of the server and is refused as such.
+    fn start(&mut self, argv: &[String], env: Vec<(String, String)>, cwd: &str) -> io::Result<()> {
+        let started = match argv {
+            [path, arguments @ ..] if self.program.is_none() => {
+                let mut command = std::process::Command::new(path);
+                command
+                    .args(arguments)
+                    .env_clear()
+                    .envs(env)
+                    .current_dir(cwd)
+                    .stdin(Stdio::null())
+                    .process_group(0);
+                self.spawn(command)
+            }
+            _ => Err(io::Error::from(Errno::BUSY)),
+        };
+        match started {
+            Ok(child) => {
+                self.program = Some(Pid::from_child(&child));
+                Ok(())
+            }
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(Errno::IO.raw_os_error());
+                control::report(&Report::StartFailed { errno })
+            }
+        }
+    }
+
+    fn spawn(&mut self, mut command: std::process::Command) -> io::Result<Child> {
+        let Some(network) = &mut self.network else {
+            return command.spawn();
+        };
+        let listener = network.confine(&mut command)?;
+        let child = command.spawn()?;
+        network.attend(&listener)?;
+        Ok(child)
+    }
+
+    /// Reaps who has ended; when the program is among them, ends what it left.
+    fn reap_ended(&mut self) -> io::Result<()> {
+        while let Some((pid, status)) = reap(WaitOptions::NOHANG)? {
+            if Some(pid) == self.program {
+                return self.end_all(Some(status));
+            }
+        }
+        Ok(())
+    }
+
+    /// Kills everything, reaps it, and tells the program's end if there was a program.
+    fn end_all(&mut self, mut end: Option<WaitStatus>) -> io::Result<()> {
+        // One look for each that is reaped would cost a thousand processes a million steps.
+        let mut options = WaitOptions::empty();
+        loop {
+            if options == WaitOptions::empty() {
+                // Again in each round: a process may have been forked while the signals went out.
+                let _ = kill(EVERYBODY, Signal::SIGKILL);
+            }
+            match reap(options)? {
+                Some((pid, status)) => {
+                    if Some(pid) == self.program {
+                        end = Some(status);
+                    }
+                    options = WaitOptions::NOHANG;
+                }
+                None if options == WaitOptions::NOHANG => options = WaitOptions::empty(),
+                None => break,
+            }
+        }
+        self.network.iter_mut().for_each(Network::rest);
+        match self.program.take().and(end) {
+            Some(end) => tell(end),
+            None => Ok(()),
+        }
     }
 }
 
@@ -173,8 +236,8 @@ fn reap(options: WaitOptions) -> io::Result<Option<(Pid, WaitStatus)>> {
 /// Signals are told by number: those for real time have no names.
 fn tell(end: WaitStatus) -> io::Result<()> {
     match (end.exit_status(), end.terminating_signal()) {
-        (Some(code), _) => control::report(Report::Exited { code }),
-        (None, Some(signal)) => control::report(Report::Signaled { signal }),
+        (Some(code), _) => control::report(&Report::Exited { code }),
+        (None, Some(signal)) => control::report(&Report::Signaled { signal }),
         (None, None) => Ok(()),
     }
 }

@@ -34,8 +34,8 @@ const LINK_BYTES_MAX: u64 = 4_096;
 pub fn unpack(bytes_max: u64, entries_max: u32) -> io::Result<()> {
     let package = File::from(rustix::stdio::stdout().as_fd().try_clone_to_owned()?);
     match unpack_into(".", package, bytes_max, entries_max) {
-        Ok((bytes, entries)) => control::report(Report::Unpacked { bytes, entries }),
-        Err(Error::Rejected(why)) => control::report(Report::Rejected(why)),
+        Ok((bytes, entries)) => control::report(&Report::Unpacked { bytes, entries }),
+        Err(Error::Rejected(why)) => control::report(&Report::Rejected(why)),
         Err(Error::Io(error)) => Err(error),
     }
 }

@@ -34,6 +34,7 @@ use crate::linux::cgroup::{self, Group};
 use crate::linux::mount_spaces::{self, MountSpaces};
 use crate::linux::namespaces::{self, IdMap};
 use crate::linux::privilege::{self, SANDBOX_GID, SANDBOX_UID};
+use crate::linux::seccomp::Holder;
 use crate::linux::{
     capabilities, descriptors, dev, image, landlock, limits, mounts, network, parent_death, pidfd,
     priority, proc, seccomp, signals,
@@ -50,8 +51,18 @@ pub(crate) struct Host {
     pub(crate) spaces: MountSpaces,
     pub(crate) rootless: bool,
     init: OwnedFd,
-    filter: Vec<libc::sock_filter>,
+    filters: Filters,
     spawner: OwnedFd,
+}
+
+/// System-call filters; made once.
+struct Filters {
+    /// Of a pid 1 that makes its programs' calls.
+    helper: Vec<libc::sock_filter>,
+    /// Of any other.
+    other: Vec<libc::sock_filter>,
+    /// The second one of programs, for pid 1 to read.
+    programs: OwnedFd,
 }
 
 impl Host {
@@ -59,8 +70,13 @@ impl Host {
         Ok(Self {
             spaces,
             rootless,
-            init: image::sealed_memfd().map_err(at("seal the image of pid 1"))?,
-            filter: seccomp::program(),
+            init: image::sealed_program().map_err(at("seal the image of pid 1"))?,
+            filters: Filters {
+                helper: seccomp::program(Holder::Helper),
+                other: seccomp::program(Holder::Other),
+                programs: image::sealed_filter(&seccomp::program_of_programs())
+                    .map_err(at("seal a filter"))?,
+            },
             spawner: pidfd::of_self().map_err(at("open the spawner's process"))?,
         })
     }
@@ -83,7 +99,10 @@ pub(crate) struct Blueprint {
 /// What pid 1 does.
 pub(crate) enum Job {
     /// Starts programs as it is told, with a listener for the Runtime API.
-    Run,
+    Run {
+        /// Makes the programs' calls with addresses for them, so that connections lead out of the sandbox.
+        has_network: bool,
+    },
     /// Unpacks a package into /var/task, without any network.
     Unpack {
         package: OwnedFd,
@@ -215,13 +234,13 @@ struct Inherited<'a> {
 }
 
 /// Numbers of the descriptors in the new process. Those below `INIT` are for pid 1 to keep: its input is the
-/// control socket, its output the package or the log pipe, so that it needs no descriptor by number.
-const INIT: usize = 3;
-const SETUP: usize = 4;
-const ROOT: usize = 5;
-const TASK: usize = 6;
-const TMP: usize = 7;
-const SPAWNER: usize = 8;
+/// control socket, its output the package or the log pipe, and the rest is told in `lambkin_init::descriptors`.
+const INIT: usize = 4;
+const SETUP: usize = 5;
+const ROOT: usize = 6;
+const TASK: usize = 7;
+const TMP: usize = 8;
+const SPAWNER: usize = 9;
 
 fn slot(number: usize) -> BorrowedFd<'static> {
     // SAFETY: only called after `arrange` put a descriptor there, and only `exec` closes it.
@@ -230,14 +249,18 @@ fn slot(number: usize) -> BorrowedFd<'static> {
 
 fn inside(host: &Host, blueprint: &Blueprint, inherited: &Inherited<'_>) {
     profile::begin_inside();
-    let output = match &blueprint.job {
-        Job::Run => inherited.output,
-        Job::Unpack { package, .. } => package.as_fd(),
+    let (output, filter) = match &blueprint.job {
+        Job::Run { has_network } => {
+            let filter = has_network.then(|| host.filters.programs.as_fd());
+            (inherited.output, filter)
+        }
+        Job::Unpack { package, .. } => (package.as_fd(), None),
     };
     let slots = [
         Some(inherited.control),
         Some(output),
         Some(inherited.output),
+        filter,
         Some(host.init.as_fd()),
         Some(inherited.setup),
         Some(blueprint.root.as_fd()),
@@ -258,7 +281,7 @@ fn become_init(host: &Host, blueprint: &Blueprint) -> Result<Infallible, Failure
     take_identity(host, blueprint.owner)?;
     profile::done(Step::Identity);
     let working_folder = match blueprint.job {
-        Job::Run => {
+        Job::Run { .. } => {
             open_network()?;
             profile::done(Step::Network);
             c"/"
@@ -338,7 +361,11 @@ fn renounce(host: &Host, blueprint: &Blueprint) -> Result<(), Failure> {
     if weaken::is_off(Layer::Seccomp) {
         return Ok(());
     }
-    seccomp::install(&host.filter).map_err(at("install the system-call filter"))?;
+    let filter = match blueprint.job {
+        Job::Run { has_network: true } => &host.filters.helper,
+        _ => &host.filters.other,
+    };
+    seccomp::install(filter).map_err(at("install the system-call filter"))?;
     profile::done(Step::Filter);
     Ok(())
 }
@@ -365,7 +392,10 @@ fn exec(job: &Job) -> Result<Infallible, Failure> {
 
 fn arguments(job: &Job) -> io::Result<Vec<CString>> {
     let words = match job {
-        Job::Run => vec!["lambkin-init".to_owned(), "run".to_owned()],
+        Job::Run { has_network: false } => vec!["lambkin-init".to_owned(), "run".to_owned()],
+        Job::Run { has_network: true } => ["lambkin-init", "run", "network"]
+            .map(str::to_owned)
+            .to_vec(),
         Job::Unpack {
             bytes_max,
             entries_max,

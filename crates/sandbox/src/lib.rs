@@ -1,4 +1,4 @@
-//! Sandboxes: the spawner process and every kernel mechanism. The only crate with `unsafe`.
+//! Sandboxes: the spawner process and every kernel mechanism but those of pid 1, which is `lambkin-init`.
 //!
 //! ```text
 //! server                                   spawner (alone may be root)             sandbox

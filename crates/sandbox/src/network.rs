@@ -18,6 +18,11 @@ use crate::sandbox::Sandbox;
 /// Requests that nobody has taken yet. Pid 1 has no more under way.
 pub(crate) const REQUESTS_MAX: usize = CONNECTS_MAX + QUERIES_MAX;
 
+/// Of a DNS message: identity, flags, four counts.
+const DNS_HEADER_BYTES: usize = 12;
+const DNS_RESPONSE: u8 = 0x80;
+const DNS_SERVER_FAILED: u8 = 2;
+
 /// What a program wants.
 #[derive(Debug)]
 pub enum NetworkRequest {
@@ -122,5 +127,27 @@ impl Sandbox {
         let message = message.to_vec();
         let command = Command::Answer { id, message };
         self.command(&command, &[], |_| {}).await
+    }
+
+    /// Answers as on a machine without a network: no way to any address, no server that knows a name.
+    ///
+    /// # Errors
+    /// Fails if pid 1 is gone.
+    pub async fn refuse(&self, request: NetworkRequest) -> Result<(), Error> {
+        match request {
+            NetworkRequest::Connect(Connect { id, .. }) => {
+                self.connected(id, Err(libc::ENETUNREACH)).await
+            }
+            NetworkRequest::Query(Query {
+                id, mut message, ..
+            }) => {
+                if let Some([_, _, flags, code, ..]) = message.first_chunk_mut::<DNS_HEADER_BYTES>()
+                {
+                    *flags |= DNS_RESPONSE;
+                    *code = *code & 0xf0 | DNS_SERVER_FAILED;
+                }
+                self.answer_query(id, &message).await
+            }
+        }
     }
 }

@@ -8,11 +8,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader as Lines};
+use tokio::net::unix::pipe::Receiver;
 
 use super::{ATTEMPTS, Aims, DONE, INSIDE, SECRET, Trial, WORLD, limits, network};
 use crate::error::{Error, UnpackError};
 use crate::handle::Spawner;
 use crate::missing::{Missing, Part};
+use crate::sandbox::Sandbox;
 use crate::spec::{Bind, Program, Root, Spec, UnpackLimits};
 
 /// Where this program is inside.
@@ -97,7 +99,7 @@ async fn try_all(
     sandbox.start(&Program { argv, env, cwd }).await?;
     let mut lines = Lines::new(output).lines();
     let mut trials = Vec::new();
-    while let Some(line) = lines.next_line().await? {
+    while let Some(line) = next_line(&sandbox, &mut lines).await? {
         match line.as_str() {
             DONE => break,
             line => trials.extend(parse(line)),
@@ -112,6 +114,19 @@ async fn try_all(
     drop(connection);
     sandbox.destroy().await;
     Ok(trials)
+}
+
+/// Refuses meanwhile what it asks of the network.
+async fn next_line(
+    sandbox: &Sandbox,
+    lines: &mut tokio::io::Lines<Lines<Receiver>>,
+) -> Result<Option<String>, SelfTestError> {
+    loop {
+        tokio::select! {
+            line = lines.next_line() => return Ok(line?),
+            Some(request) = sandbox.network_request() => sandbox.refuse(request).await?,
+        }
+    }
 }
 
 fn parse(line: &str) -> Option<Trial> {

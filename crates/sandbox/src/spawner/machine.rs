@@ -45,6 +45,8 @@ pub(super) struct Machine {
     users: Users,
     templates: RootTemplates,
     tmp: Option<TmpImages>,
+    /// Whether connections can lead out of sandboxes.
+    has_network: bool,
     pub(super) trees: CodeTrees,
 }
 
@@ -94,6 +96,7 @@ impl Machine {
             users,
             templates: RootTemplates::new(config.work_dir.join("roots")),
             tmp: open_tmp(&config.work_dir, rootless, missing),
+            has_network: !crate::weaken::is_off(crate::weaken::Layer::Seccomp),
             trees: CodeTrees::new(config.work_dir.join("code")),
         })
     }
@@ -132,7 +135,9 @@ impl Machine {
                     shm_bytes: wanted.memory_bytes / 2,
                     processes_max: wanted.processes_max,
                     owner,
-                    job: Job::Run,
+                    job: Job::Run {
+                        has_network: machine.has_network,
+                    },
                 })
             },
         )

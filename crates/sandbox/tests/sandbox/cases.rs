@@ -6,6 +6,7 @@ mod control;
 mod ends;
 mod limits;
 mod many;
+mod network;
 mod packages;
 mod programs;
 mod rights;
@@ -31,6 +32,12 @@ pub(crate) const ALL: &[Case] = &[
     (
         "the_runtime_api_is_reached_from_inside",
         programs::reach_the_runtime_api,
+    ),
+    ("connections_lead_out", network::connections_lead_out),
+    ("waits_are_the_program_s", network::waits_are_the_program_s),
+    (
+        "loopback_is_the_sandbox_s_own",
+        network::loopback_is_the_sandbox_s_own,
     ),
     (
         "every_allowed_call_is_answered_by_the_kernel",

@@ -13,6 +13,7 @@ mod mode;
 mod outside;
 mod place;
 mod visitor;
+mod world;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,8 @@
 //! A spawner in a temporary folder, and short ways to what the cases do most.
 
+use std::borrow::Borrow;
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lambkin_sandbox::{
@@ -142,19 +144,30 @@ impl Place {
     }
 }
 
-pub(crate) struct Inside {
-    pub(crate) sandbox: Sandbox,
+pub(crate) struct Inside<S = Sandbox> {
+    pub(crate) sandbox: S,
     pub(crate) output: tokio::net::unix::pipe::Receiver,
 }
 
 impl Inside {
+    /// For a case that has somebody else talk with the sandbox too.
+    pub(crate) fn shared(self) -> Inside<Arc<Sandbox>> {
+        Inside {
+            sandbox: Arc::new(self.sandbox),
+            output: self.output,
+        }
+    }
+}
+
+impl<S: Borrow<Sandbox>> Inside<S> {
     pub(crate) async fn start(&self, script: &str) {
         let program = Program {
             argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
             env: vec![("PATH".into(), "/usr/bin:/bin".into())],
             cwd: "/var/task".into(),
         };
-        self.sandbox.start(&program).await.expect("a start");
+        let sandbox = self.sandbox.borrow();
+        sandbox.start(&program).await.expect("a start");
     }
 
     /// Runs a script to its end: its exit, and its output up to a closing mark.
@@ -164,7 +177,7 @@ impl Inside {
         ))
         .await;
         let text = self.read_until("\n=end=\n").await;
-        match self.sandbox.event().await {
+        match self.sandbox.borrow().event().await {
             Event::Exited(exit) => (exit, text),
             other => panic!("{other:?} after {text}"),
         }

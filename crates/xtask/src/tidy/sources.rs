@@ -1,5 +1,5 @@
-//! Rules for source files: a module doc each, no file too long, no catch-all names, `unsafe` in one
-//! crate, nothing unfinished.
+//! Rules for source files: a module doc each, no file too long, no catch-all names, `unsafe` in two
+//! places, nothing unfinished.
 
 use std::fs;
 use std::path::Path;
@@ -13,6 +13,8 @@ const FILE_LINES_MAX: usize = 1_000;
 const CATCH_ALL_NAMES: &[&str] = &[
     "util", "utils", "helper", "helpers", "manager", "common", "misc",
 ];
+/// The sandbox's two halves, outside and inside.
+const UNSAFE_FOLDERS: [&str; 2] = ["crates/sandbox/", "crates/init/src/kernel/"];
 /// Split so that this file does not hold the words it looks for.
 const UNFINISHED: &[&str] = &[
     concat!("to", "do!("),
@@ -53,10 +55,15 @@ fn check_file(shown: &str, path: &Path, text: &str, breaches: &mut Vec<String>) 
     }
     for (index, line) in text.lines().enumerate() {
         let code = line.split("//").next().unwrap_or_default();
-        if !shown.starts_with("crates/sandbox/") && has_unsafe_code(code) {
+        if !UNSAFE_FOLDERS
+            .iter()
+            .any(|folder| shown.starts_with(folder))
+            && has_unsafe_code(code)
+        {
             breaches.push(format!(
-                "{shown}:{}: unsafe outside the sandbox crate",
-                index + 1
+                "{shown}:{}: unsafe outside of {}",
+                index + 1,
+                UNSAFE_FOLDERS.join(" and ")
             ));
         }
         if UNFINISHED.iter().any(|mark| code.contains(mark)) {

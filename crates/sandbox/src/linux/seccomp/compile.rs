@@ -1,5 +1,6 @@
 //! From the table to the kernel's program: a binary search over ranges of calls with the same verdict.
 
+use super::options::SETTABLE;
 use super::table::{Check, PRCTL_OPTIONS, Rule, Verdict};
 use libc::sock_filter;
 
@@ -30,8 +31,6 @@ const TIOCSETD: libc::Ioctl = 0x5423;
 /// Calls of the x32 interface have this bit; other numbers stay far below.
 const FOREIGN: u32 = 0x4000_0000;
 
-const UNKNOWN: Verdict = Verdict::Refuse(libc::ENOSYS as u16);
-
 /// A range of calls, from its first number to the next range's.
 #[derive(Clone, Copy)]
 struct Range {
@@ -45,30 +44,30 @@ enum End {
     Kill,
 }
 
-/// Compiles rules that are sorted by number.
-pub(super) fn compile(rules: &[Rule]) -> Vec<sock_filter> {
+/// Compiles rules that are sorted by number. `unknown` is the verdict on all other calls.
+pub(super) fn compile(rules: &[Rule], unknown: Verdict) -> Vec<sock_filter> {
     let mut program = vec![
         instruction(LOAD, ARCHITECTURE),
         branch(EQUAL, OWN_ARCHITECTURE, 1, 0),
         instruction(RETURN, libc::SECCOMP_RET_KILL_PROCESS),
         instruction(LOAD, NUMBER),
     ];
-    program.extend(search(&ranges(rules)));
+    program.extend(search(&ranges(rules, unknown)));
     program
 }
 
-fn ranges(rules: &[Rule]) -> Vec<Range> {
+fn ranges(rules: &[Rule], unknown: Verdict) -> Vec<Range> {
     let mut ranges = Vec::new();
     let mut next = 0;
     for (number, verdict) in rules {
         let number = *number as u32;
         if number > next {
-            add(&mut ranges, next, End::Verdict(UNKNOWN));
+            add(&mut ranges, next, End::Verdict(unknown));
         }
         add(&mut ranges, number, End::Verdict(*verdict));
         next = number + 1;
     }
-    add(&mut ranges, next, End::Verdict(UNKNOWN));
+    add(&mut ranges, next, End::Verdict(unknown));
     add(&mut ranges, FOREIGN, End::Kill);
     ranges
 }
@@ -106,6 +105,7 @@ fn leaf(end: End) -> Vec<sock_filter> {
         End::Kill => vec![instruction(RETURN, libc::SECCOMP_RET_KILL_PROCESS)],
         End::Verdict(Verdict::Allow) => vec![instruction(RETURN, libc::SECCOMP_RET_ALLOW)],
         End::Verdict(Verdict::Refuse(errno)) => refuse(i32::from(errno)),
+        End::Verdict(Verdict::Ask) => vec![instruction(RETURN, libc::SECCOMP_RET_USER_NOTIF)],
         End::Verdict(Verdict::Check(check)) => check_code(check),
     }
 }
@@ -155,6 +155,15 @@ fn check_code(check: Check) -> Vec<sock_filter> {
             let other = chain([vec![harmful], harmless]);
             on(0, either(&[ANY_PERSONALITY], allow(), other))
         }
+        Check::NoFastOpen { argument } => {
+            let clear = vec![branch(ANY_BIT, libc::MSG_FASTOPEN as u32, 0, 1)];
+            on(argument, chain([clear, refuse(libc::EOPNOTSUPP), allow()]))
+        }
+        Check::PlainSocketOptions => socket_option_code(),
+        Check::AlwaysDumpable => {
+            let dumpable = [libc::PR_SET_DUMPABLE as u32];
+            on(0, either(&dumpable, refuse(0), allow()))
+        }
         Check::OrdinaryPages { argument, flag } => {
             let clear = vec![branch(ANY_BIT, flag as u32, 0, 1)];
             // As on a machine that has none.
@@ -186,6 +195,18 @@ fn socket_code() -> Vec<sock_filter> {
     );
     let other = either(&families, internet, netlink);
     on(0, either(&[libc::AF_UNIX as u32], allow(), other))
+}
+
+/// One level after the other, and within it one name after the other.
+fn socket_option_code() -> Vec<sock_filter> {
+    let allow = || vec![instruction(RETURN, libc::SECCOMP_RET_ALLOW)];
+    let refused = || refuse(libc::ENOPROTOOPT);
+    let levels = SETTABLE.iter().rev().fold(refused(), |others, level| {
+        let names: Vec<u32> = level.names.iter().map(|name| *name as u32).collect();
+        let names = on(2, either(&names, allow(), refused()));
+        either(&[level.level as u32], names, others)
+    });
+    on(1, levels)
 }
 
 /// What to do with an argument.

@@ -1,21 +1,42 @@
 //! The system-call filter of every sandbox: what is not in the reviewed table does not exist inside.
 //!
-//! `allowed` says which calls may be made and for whom, `table` what becomes of all others, `compile` makes the
-//! kernel's program of it. A call of another architecture kills the process; an unknown call is answered ENOSYS, so
-//! that programs take their fallback; one that is known and refused is answered EPERM.
+//! `allowed` says which calls may be made and for whom, `table` what becomes of all others, `options` what may be set
+//! on sockets, `compile` makes the kernel's program of it. A call of another architecture kills the process; an
+//! unknown call is answered ENOSYS, so that programs take their fallback; one that is known and refused is answered
+//! EPERM.
+//!
+//! ```text
+//! pid 1 ── first filter ──▶ fork ── first and second filter ──▶ exec of a program
+//!   ◀── connect, bind, listen of the program: asked, and made by pid 1 ──┘
+//! ```
 
 mod allowed;
 mod compile;
+mod options;
 mod table;
+
+pub(crate) use table::Holder;
+use table::Verdict;
 
 use std::io;
 
-/// The filter as the kernel takes it; made once.
-pub(crate) fn program() -> Vec<libc::sock_filter> {
-    compile::compile(&table::rules())
+/// The filter of whoever that is, as the kernel takes it; made once.
+pub(crate) fn program(holder: Holder) -> Vec<libc::sock_filter> {
+    compile::compile(&table::rules(holder), Verdict::Refuse(libc::ENOSYS as u16))
 }
 
-/// Names and numbers of the calls that are answered EPERM, for who tries them.
+/// The second filter of programs that have a network, as pid 1 reads it; made once.
+pub(crate) fn program_of_programs() -> Vec<u8> {
+    let instructions = compile::compile(&table::rules_of_programs(), Verdict::Allow);
+    let bytes = instructions.iter().flat_map(|instruction| {
+        let libc::sock_filter { code, jt, jf, k } = *instruction;
+        let ([a, b], [c, d, e, f]) = (code.to_ne_bytes(), k.to_ne_bytes());
+        [a, b, jt, jf, c, d, e, f]
+    });
+    bytes.collect()
+}
+
+/// Names and numbers of the calls that are answered EPERM in a program, for who tries them.
 pub(crate) fn refused() -> impl Iterator<Item = &'static (&'static str, i64)> {
     table::refused()
 }

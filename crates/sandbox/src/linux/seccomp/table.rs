@@ -12,6 +12,8 @@ pub(super) enum Verdict {
     Refuse(u16),
     /// Decided by its arguments.
     Check(Check),
+    /// Pid 1 hears of it, and makes it or not.
+    Ask,
 }
 
 /// A decision by arguments. Only the lower halves count: the kernel itself reads no more of these.
@@ -34,6 +36,13 @@ pub(super) enum Check {
     HarmlessPrctl,
     /// `personality`: what it is, and switches that debuggers and 32-bit tools set.
     HarmlessPersonality,
+    /// `sendto` and its like: no data with which a connection begins.
+    NoFastOpen { argument: u32 },
+    /// `setsockopt`: the options of `options`.
+    PlainSocketOptions,
+    /// `prctl`: whether its memory may be looked at stays as it is, and is answered like a success. All of a sandbox is
+    /// one user's, whose other processes can do nothing of that kind; pid 1 must, to make the program's calls for it.
+    AlwaysDumpable,
     /// No huge pages, which this flag of this argument asks for: the machine has set them aside for somebody, and no
     /// limit of a sandbox counts them.
     OrdinaryPages { argument: u32, flag: i32 },
@@ -96,7 +105,7 @@ pub(super) const PRCTL_OPTIONS: &[i32] = &[
 
 /// Known and refused: each reaches beyond the sandbox, or into code of the kernel that sandboxes have no use for.
 const REFUSED: &[Known] = calls! {
-    SYS_ptrace SYS_process_vm_readv SYS_process_vm_writev SYS_kcmp SYS_pidfd_getfd SYS_process_madvise SYS_bpf
+    SYS_ptrace SYS_kcmp SYS_process_madvise SYS_bpf
     SYS_perf_event_open SYS_userfaultfd SYS_io_uring_setup SYS_io_uring_enter SYS_io_uring_register SYS_io_setup
     SYS_io_destroy SYS_io_submit SYS_io_cancel SYS_io_getevents SYS_keyctl SYS_add_key SYS_request_key SYS_mount
     SYS_umount2 SYS_pivot_root SYS_chroot SYS_fsopen SYS_fsconfig SYS_fsmount SYS_fspick SYS_open_tree
@@ -107,6 +116,11 @@ const REFUSED: &[Known] = calls! {
     SYS_migrate_pages SYS_mbind SYS_set_mempolicy SYS_mq_open SYS_mq_unlink SYS_mq_timedsend SYS_mq_timedreceive
     SYS_mq_notify SYS_mq_getsetattr SYS_remap_file_pages SYS_msgget SYS_msgsnd SYS_msgrcv SYS_msgctl SYS_vmsplice
     SYS_kexec_file_load SYS_process_mrelease SYS_quotactl_fd SYS_nfsservctl
+};
+
+/// Refused to programs, and needed by the pid 1 that makes their calls with addresses.
+const OF_PID_1: &[Known] = calls! {
+    SYS_process_vm_readv SYS_process_vm_writev SYS_pidfd_getfd
 };
 
 /// The same of x86-64: ports, segments and interfaces of the past.
@@ -162,9 +176,24 @@ const fn ordinary_pages(argument: u32, flag: i32) -> Verdict {
     Verdict::Check(Check::OrdinaryPages { argument, flag })
 }
 
-/// Those that are known and refused.
-pub(super) fn refused() -> impl Iterator<Item = &'static Known> {
-    [REFUSED, REFUSED_HERE].into_iter().flatten()
+/// Made by pid 1 for the programs, or not at all, because they say where to: by arguments in memory, where a filter
+/// cannot see them, and on sockets that are the machine's.
+const ASKED: &[Rule] = &[
+    (libc::SYS_connect, Verdict::Ask),
+    (libc::SYS_bind, Verdict::Ask),
+    (libc::SYS_listen, Verdict::Ask),
+    (libc::SYS_sendto, no_fast_open(3)),
+    (libc::SYS_sendmsg, no_fast_open(2)),
+    (libc::SYS_sendmmsg, no_fast_open(3)),
+    (
+        libc::SYS_setsockopt,
+        Verdict::Check(Check::PlainSocketOptions),
+    ),
+    (libc::SYS_prctl, Verdict::Check(Check::AlwaysDumpable)),
+];
+
+const fn no_fast_open(argument: u32) -> Verdict {
+    Verdict::Check(Check::NoFastOpen { argument })
 }
 
 /// Those that are allowed whatever their arguments are.
@@ -180,14 +209,45 @@ pub(super) fn decided() -> impl Iterator<Item = i64> {
         .map(|(number, _)| *number)
 }
 
-/// All rules, by number.
-pub(super) fn rules() -> Vec<Rule> {
+/// Those that are known and refused to programs.
+pub(super) fn refused() -> impl Iterator<Item = &'static Known> {
+    [REFUSED, REFUSED_HERE, OF_PID_1].into_iter().flatten()
+}
+
+/// Who is under a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// A pid 1 that makes calls of programs, which have a second filter.
+    Helper,
+    /// Any other process: it is the only filter.
+    Other,
+}
+
+/// All rules of the first filter, by number.
+pub(super) fn rules(holder: Holder) -> Vec<Rule> {
     let allowed = allowed().map(|(_, number)| (*number, Verdict::Allow));
-    let refused = refused().map(|(_, number)| (*number, Verdict::Refuse(libc::EPERM as u16)));
+    let own = refuse(OF_PID_1).map(|(number, refused)| match holder {
+        Holder::Helper => (number, Verdict::Allow),
+        Holder::Other => (number, refused),
+    });
     let mut rules: Vec<Rule> = allowed
-        .chain(refused)
+        .chain(own)
+        .chain(refuse(REFUSED))
+        .chain(refuse(REFUSED_HERE))
         .chain(DECIDED.iter().copied())
         .collect();
     rules.sort_by_key(|(number, _)| *number);
     rules
+}
+
+/// The rules of the second filter, by number, which programs are under besides.
+pub(super) fn rules_of_programs() -> Vec<Rule> {
+    let mut rules: Vec<Rule> = ASKED.iter().copied().chain(refuse(OF_PID_1)).collect();
+    rules.sort_by_key(|(number, _)| *number);
+    rules
+}
+
+fn refuse(calls: &'static [Known]) -> impl Iterator<Item = Rule> {
+    let refused = Verdict::Refuse(libc::EPERM as u16);
+    calls.iter().map(move |(_, number)| (*number, refused))
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lambkin_sandbox::{Bind, Event, Exit, Program, Root, Spec};
+use lambkin_sandbox::{Bind, Event, Exit, Program, Root, Sandbox, Spec};
 use tokio::io::AsyncReadExt;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -260,6 +260,7 @@ async fn try_one(
         tokio::select! {
             event = inside.sandbox.event() => event,
             () = read_all(&mut inside.output, &mut output) => inside.sandbox.event().await,
+            () = refuse_all(&inside.sandbox) => inside.sandbox.event().await,
         }
     });
     let end = end.await;
@@ -276,6 +277,13 @@ async fn try_one(
         return Err(format!("a visitor was reached {met} times"));
     }
     judge(attack, end.ok().as_ref(), &String::from_utf8_lossy(&output))
+}
+
+/// As on a machine without a network.
+async fn refuse_all(sandbox: &Sandbox) {
+    while let Some(request) = sandbox.network_request().await {
+        let _ = sandbox.refuse(request).await;
+    }
 }
 
 async fn read_all(output: &mut tokio::net::unix::pipe::Receiver, all: &mut Vec<u8>) {

@@ -1,0 +1,40 @@
+//! A program's first moments, between fork and exec: it puts itself under its restrictions and hands out the
+//! listener.
+
+use super::filter::{self, sock_filter};
+use super::landlock;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// Has the command's process restrict itself before it becomes the program, and send its listener to `to`.
+pub(crate) fn confine(
+    command: &mut Command,
+    program: Vec<sock_filter>,
+    has_landlock: bool,
+    to: OwnedFd,
+) {
+    let restrict = move || -> io::Result<()> {
+        if has_landlock {
+            landlock::take_tcp()?;
+        }
+        // The program must never hold it: with it, it could answer its own calls. It is closed when it is executed.
+        let listener = filter::install(&program)?;
+        hand_out(to.as_fd(), listener.as_fd())
+    };
+    // SAFETY: the closure makes system calls on what it owns and on its stack; nothing is allocated, and this process
+    // has one thread, so no lock is held.
+    unsafe { command.pre_exec(restrict) };
+}
+
+fn hand_out(to: BorrowedFd<'_>, listener: BorrowedFd<'_>) -> io::Result<()> {
+    let descriptors = [listener];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&descriptors));
+    sendmsg(to, &[IoSlice::new(b"l")], &mut control, SendFlags::NOSIGNAL)?;
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Connections out of the sandbox: asked of the server, whose socket comes in the place of the program's.
+
+use super::waiting::{Request, Stage, Waiting};
+use super::{Network, Verdict};
+use crate::control;
+use crate::message::{CONNECTS_MAX, Connected, Report};
+use rustix::io::Errno;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+impl Network {
+    pub(super) fn ask(
+        &mut self,
+        request: Request,
+        destination: SocketAddr,
+    ) -> Result<Verdict, Errno> {
+        if let Some(index) = self.asked_for(&request.socket)? {
+            return self.ask_again(index, request);
+        }
+        if self.waiting.len() >= CONNECTS_MAX {
+            return Err(Errno::AGAIN);
+        }
+        self.last_request = self.last_request.wrapping_add(1);
+        let id = self.last_request;
+        let report = Report::Connect { id, destination };
+        control::report_with(&report, &[request.socket.as_fd()])?;
+        self.wait(request, Stage::Asked(id))
+    }
+
+    /// Whether the server has been asked for this socket already. That call may have been interrupted by a signal.
+    fn asked_for(&self, socket: &OwnedFd) -> Result<Option<usize>, Errno> {
+        if self.waiting.is_empty() {
+            return Ok(None);
+        }
+        let wanted = rustix::fs::fstat(socket)?.st_ino;
+        Ok(self.waiting.iter().position(|waiting| {
+            let asked = matches!(waiting.stage, Stage::Asked(_));
+            let inode = rustix::fs::fstat(&waiting.request.socket).map(|stat| stat.st_ino);
+            asked && inode == Ok(wanted)
+        }))
+    }
+
+    fn ask_again(&mut self, index: usize, request: Request) -> Result<Verdict, Errno> {
+        if self.is_waiting(self.waiting[index].request.call) {
+            return Err(Errno::ALREADY);
+        }
+        let Waiting { stage, .. } = self.waiting.swap_remove(index);
+        self.wait(request, stage)
+    }
+
+    /// The server's answer. A socket for nobody is closed.
+    pub(crate) fn connected(&mut self, id: u32, outcome: Connected, socket: Option<OwnedFd>) {
+        let asked = |waiting: &Waiting| waiting.stage == Stage::Asked(id);
+        let Some(index) = self.waiting.iter().position(asked) else {
+            return;
+        };
+        let Waiting { request, until, .. } = self.waiting.swap_remove(index);
+        let call = request.call;
+        let result = match (outcome, socket) {
+            (Connected::Refused { errno }, _) => Err(Errno::from_raw_os_error(errno)),
+            (Connected::Done, Some(socket)) => self.put(&request, &socket).map(|()| Verdict::Done),
+            (Connected::InProgress, Some(socket)) => self.put_in_progress(request, socket, until),
+            (_, None) => Err(Errno::NETUNREACH),
+        };
+        match result {
+            Ok(Verdict::Later) => {}
+            Ok(Verdict::Done) => self.answer(call, Ok(0)),
+            Err(error) => self.answer(call, Err(error)),
+        }
+    }
+
+    /// At once, and not at the end: a program that is interrupted polls what it has.
+    fn put_in_progress(
+        &mut self,
+        request: Request,
+        socket: OwnedFd,
+        until: Option<Instant>,
+    ) -> Result<Verdict, Errno> {
+        self.put(&request, &socket)?;
+        if !request.blocks {
+            return Err(Errno::INPROGRESS);
+        }
+        self.wait_until(Request { socket, ..request }, Stage::Connecting, until)
+    }
+
+    fn put(&self, request: &Request, socket: &OwnedFd) -> Result<(), Errno> {
+        let listener = self.listener.as_ref().ok_or(Errno::SRCH)?;
+        let close_on_exec = request.caller.closes_on_exec(request.number);
+        listener.put(request.call, request.number, socket.as_fd(), close_on_exec)
+    }
+}

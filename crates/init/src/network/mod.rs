@@ -1,0 +1,175 @@
+//! The programs' way to the network: pid 1 makes their calls with addresses for them, or has the server make them.
+//!
+//! ```text
+//! connect ─▶ copy of the socket, address read once ─┬─ the sandbox's own address ─▶ made on the copy ─▶ result
+//!                                                   └─ other ─▶ Asked ─ server's socket ─▶ put in place ─┬─▶ result
+//!                                                                 └─ errno ─▶ result      Connecting ◀───┘
+//! bind, listen ─▶ copy of the socket, address read once ─▶ made on the copy, if it is of the sandbox's own network
+//! ```
+//! What keeps a program from changing its mind between the look and the deed: nothing is made on a number or an
+//! address of the program, only on the copy of a file and the copy of an address; no call is ever let through to the
+//! kernel. A socket of the machine's network is told by the kernel's number of its network, and nothing with an
+//! address is made on it. Nothing here waits: what takes time is polled for, beside all else that pid 1 does.
+
+mod ask;
+mod caller;
+mod connect;
+mod destination;
+mod local;
+mod waiting;
+
+pub use destination::{ADDRESS_V4, ADDRESS_V6};
+
+use crate::descriptors;
+use crate::kernel::filter::{self, Call, Listener, sock_filter};
+use crate::kernel::{child, inherited, landlock, sockets};
+use caller::Caller;
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType,
+    recvmsg, socket_with, socketpair,
+};
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::process::Command;
+use waiting::Waiting;
+
+/// What becomes of a call that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It returns 0.
+    Done,
+    /// It is answered when something has happened.
+    Later,
+}
+
+/// The programs' network.
+pub(crate) struct Network {
+    filter: Vec<sock_filter>,
+    has_landlock: bool,
+    /// The kernel's number of the sandbox's own network.
+    own: u64,
+    /// Of the program that runs.
+    listener: Option<Listener>,
+    waiting: Vec<Waiting>,
+    last_request: u32,
+}
+
+impl Network {
+    /// Of what pid 1 finds open.
+    pub(crate) fn open() -> io::Result<Self> {
+        let filter = File::from(inherited::take(descriptors::FILTER));
+        let mut bytes =
+            vec![0; usize::try_from(filter.metadata()?.len()).map_err(io::Error::other)?];
+        // Its position is shared with every other sandbox.
+        filter.read_exact_at(&mut bytes, 0)?;
+        let own = socket_with(
+            AddressFamily::INET,
+            SocketType::DGRAM,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        Ok(Self {
+            filter: filter::program(&bytes),
+            has_landlock: landlock::has_network(),
+            own: sockets::network_of(own.as_fd())?,
+            listener: None,
+            waiting: Vec::new(),
+            last_request: 0,
+        })
+    }
+
+    /// Has a command's process restrict itself. Its listener comes by what is returned.
+    pub(crate) fn confine(&self, command: &mut Command) -> io::Result<OwnedFd> {
+        let (ours, theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        child::confine(command, self.filter.clone(), self.has_landlock, theirs);
+        Ok(ours)
+    }
+
+    /// A confined program was started.
+    pub(crate) fn attend(&mut self, from: &OwnedFd) -> io::Result<()> {
+        let listener = take_descriptor(from)?.ok_or(Errno::BADMSG)?;
+        self.listener = Some(Listener::new(listener));
+        Ok(())
+    }
+
+    /// No program is left.
+    pub(crate) fn rest(&mut self) {
+        self.listener = None;
+        self.forget_calls();
+    }
+
+    /// What is readable when a program makes a call.
+    pub(crate) fn listener(&self) -> Option<BorrowedFd<'_>> {
+        self.listener.as_ref().map(AsFd::as_fd)
+    }
+
+    /// A call waits for its answer, or nobody is left who could make one.
+    pub(crate) fn serve(&mut self) {
+        let received = self.listener.as_ref().map(Listener::receive);
+        match received {
+            Some(Ok(Some(call))) => {
+                let verdict = self.decide(&call);
+                let result = match verdict {
+                    Ok(Verdict::Later) => return,
+                    Ok(Verdict::Done) => Ok(0),
+                    Err(error) => Err(error),
+                };
+                self.answer(call.id, result);
+            }
+            Some(Ok(None)) | None => {}
+            Some(Err(_)) => self.rest(),
+        }
+    }
+
+    fn decide(&mut self, call: &Call) -> Result<Verdict, Errno> {
+        let caller = Caller::open(call.thread)?;
+        let number = call.arguments[0] as i32;
+        let socket = caller.copy(number)?;
+        match call.number {
+            libc::SYS_connect => self.connect(call, caller, socket),
+            libc::SYS_bind => self.bind(call, &caller, &socket),
+            libc::SYS_listen => self.listen(call, &socket),
+            _ => Err(Errno::NOSYS),
+        }
+    }
+
+    /// Whether the caller is still who it was when its file and its address were copied.
+    fn is_waiting(&self, call: u64) -> bool {
+        let listener = self.listener.as_ref();
+        listener.is_some_and(|listener| listener.is_waiting(call))
+    }
+
+    fn answer(&self, call: u64, result: Result<i64, Errno>) {
+        if let Some(listener) = &self.listener {
+            listener.answer(call, result);
+        }
+    }
+}
+
+/// A descriptor that comes as the only one of a message.
+fn take_descriptor(from: &OwnedFd) -> rustix::io::Result<Option<OwnedFd>> {
+    let mut byte = [0];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut parts = [IoSliceMut::new(&mut byte)];
+    recvmsg(
+        from,
+        &mut parts,
+        &mut control,
+        RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT,
+    )?;
+    let sent = control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut sent) => sent.next(),
+        _ => None,
+    });
+    Ok(sent)
+}
