@@ -1,6 +1,6 @@
 //! Connections out of the sandbox: asked of the server, whose socket comes in the place of the program's.
 
-use super::waiting::{Request, Stage, Waiting};
+use super::waiting::{Request, Stage, Waiting, ended};
 use super::{Network, Verdict};
 use crate::control;
 use crate::message::{CONNECTS_MAX, Connected, Report};
@@ -59,7 +59,7 @@ impl Network {
         let call = request.call;
         let result = match (outcome, socket) {
             (Connected::Refused { errno }, _) => Err(Errno::from_raw_os_error(errno)),
-            (Connected::Done, Some(socket)) => self.put(&request, &socket).map(|()| Verdict::Done),
+            (Connected::Done, Some(socket)) => self.put_connected(&request, &socket),
             (Connected::InProgress, Some(socket)) => self.put_in_progress(request, socket, until),
             (_, None) => Err(Errno::NETUNREACH),
         };
@@ -68,6 +68,13 @@ impl Network {
             Ok(Verdict::Done) => self.answer(call, Ok(0)),
             Err(error) => self.answer(call, Err(error)),
         }
+    }
+
+    /// Whoever connects it again is told that it is connected, as this call has told its end.
+    fn put_connected(&self, request: &Request, socket: &OwnedFd) -> Result<Verdict, Errno> {
+        ended(socket)?;
+        self.put(request, socket)?;
+        Ok(Verdict::Done)
     }
 
     /// At once, and not at the end: a program that is interrupted polls what it has.

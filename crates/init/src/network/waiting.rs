@@ -139,7 +139,7 @@ fn has_ended(socket: BorrowedFd<'_>) -> bool {
 }
 
 /// The result of a connect that has ended.
-fn ended(socket: &OwnedFd) -> Result<(), Errno> {
+pub(super) fn ended(socket: &OwnedFd) -> Result<(), Errno> {
     match end_of(socket.as_fd()) {
         Err(Errno::ISCONN) => Ok(()),
         // So says a module for security in any state.
