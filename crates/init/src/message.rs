@@ -30,6 +30,12 @@ pub enum Command {
     },
     /// Kill every process but pid 1. Answered by [`Report::Killed`].
     Kill,
+    /// Comes with a socket for [`Report::Connect`]. What became of that follows when the server has closed its own
+    /// descriptor of it: who closes a connection last may have to wait for as long as its program wants.
+    Socket {
+        /// The request's.
+        id: u32,
+    },
     /// What became of [`Report::Connect`].
     Connected {
         /// The request's.
@@ -49,11 +55,11 @@ pub enum Command {
 /// The end of a request for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Connected {
-    /// Comes with the socket, which is connected.
+    /// Its socket, which has come, is connected.
     Done,
-    /// Comes with the socket, which is connecting and does not block.
+    /// Its socket, which has come, is connecting and does not block.
     InProgress,
-    /// Comes without one.
+    /// There is none.
     Refused {
         /// What the program's `connect` fails with.
         errno: i32,

@@ -136,9 +136,15 @@ impl Init {
                 self.end_all(None)?;
                 control::report(&Report::Killed)
             }
+            Command::Socket { id } => {
+                if let Some((network, socket)) = self.network.as_mut().zip(sent) {
+                    network.take(id, socket);
+                }
+                Ok(())
+            }
             Command::Connected { id, outcome } => {
                 if let Some(network) = &mut self.network {
-                    network.connected(id, outcome, sent);
+                    network.connected(id, outcome);
                 }
                 Ok(())
             }

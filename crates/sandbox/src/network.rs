@@ -7,7 +7,7 @@
 //! Owns no policy: a request that is never answered stays unanswered until the sandbox is destroyed.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 pub use lambkin_init::message::{CONNECTS_MAX, DNS_MESSAGE_BYTES_MAX, QUERIES_MAX};
 use lambkin_init::message::{Command, Connected, Report};
@@ -105,14 +105,24 @@ impl Sandbox {
     /// # Errors
     /// Fails if pid 1 is gone.
     pub async fn connected(&self, id: u32, outcome: Result<HandedIn, i32>) -> Result<(), Error> {
-        let (outcome, socket) = match outcome {
-            Ok(handed) if handed.in_progress => (Connected::InProgress, Some(handed.socket)),
-            Ok(handed) => (Connected::Done, Some(handed.socket)),
-            Err(errno) => (Connected::Refused { errno }, None),
+        let outcome = match outcome {
+            Ok(HandedIn {
+                socket,
+                in_progress,
+            }) => {
+                self.command(&Command::Socket { id }, &[socket.as_fd()], |_| {})
+                    .await?;
+                // Before any program has it: the last to close it waits for as long as the program wants.
+                drop(socket);
+                match in_progress {
+                    true => Connected::InProgress,
+                    false => Connected::Done,
+                }
+            }
+            Err(errno) => Connected::Refused { errno },
         };
-        let sockets: Vec<BorrowedFd<'_>> = socket.iter().map(AsFd::as_fd).collect();
-        let command = Command::Connected { id, outcome };
-        self.command(&command, &sockets, |_| {}).await
+        self.command(&Command::Connected { id, outcome }, &[], |_| {})
+            .await
     }
 
     /// Answers a query with a whole DNS message, of at most [`DNS_MESSAGE_BYTES_MAX`] bytes.

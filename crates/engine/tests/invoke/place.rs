@@ -1,6 +1,7 @@
 //! An engine on a temporary folder, and short ways to what the cases do most.
 
 use bytes::Bytes;
+use lambkin_engine::egress;
 use lambkin_engine::functions::Create;
 use lambkin_engine::invoke::{Answer, Error, Request};
 use lambkin_engine::runtimes::{self, Runtimes};
@@ -76,6 +77,10 @@ impl Foundation {
     }
 
     pub(crate) async fn open(self) -> Place {
+        self.open_with(egress::Config::default()).await
+    }
+
+    pub(crate) async fn open_with(self, egress: egress::Config) -> Place {
         let mebibyte = 1 << 20;
         let store = lambkin_store::Config {
             data_dir: self.data_dir,
@@ -93,7 +98,7 @@ impl Foundation {
             idle_timeout: Duration::from_secs(600),
             memory_reserve_bytes: 0,
             code_cache_bytes_max: 64 * mebibyte,
-            egress: lambkin_engine::egress::Config::default(),
+            egress,
         };
         let engine = Engine::start(config, store, spawner, self.runtimes)
             .await

@@ -49,10 +49,23 @@ impl Network {
         self.wait(request, stage)
     }
 
-    /// The server's answer. A socket for nobody is closed.
-    pub(crate) fn connected(&mut self, id: u32, outcome: Connected, socket: Option<OwnedFd>) {
+    /// A socket of the server, whose answer follows. One for nobody is closed.
+    pub(crate) fn take(&mut self, id: u32, socket: OwnedFd) {
+        if self.place_of(id).is_some() && self.given.len() < CONNECTS_MAX {
+            self.given.push((id, socket));
+        }
+    }
+
+    fn place_of(&self, id: u32) -> Option<usize> {
         let asked = |waiting: &Waiting| waiting.stage == Stage::Asked(id);
-        let Some(index) = self.waiting.iter().position(asked) else {
+        self.waiting.iter().position(asked)
+    }
+
+    /// The server's answer.
+    pub(crate) fn connected(&mut self, id: u32, outcome: Connected) {
+        let given = self.given.iter().position(|(of, _)| *of == id);
+        let socket = given.map(|index| self.given.swap_remove(index).1);
+        let Some(index) = self.place_of(id) else {
             return;
         };
         let Waiting { request, until, .. } = self.waiting.swap_remove(index);

@@ -55,6 +55,8 @@ pub(crate) struct Network {
     /// Of the program that runs.
     listener: Option<Listener>,
     waiting: Vec<Waiting>,
+    /// Sockets of the server that are not put in place yet, by the requests' numbers.
+    given: Vec<(u32, OwnedFd)>,
     last_request: u32,
 }
 
@@ -78,6 +80,7 @@ impl Network {
             own: sockets::network_of(own.as_fd())?,
             listener: None,
             waiting: Vec::new(),
+            given: Vec::new(),
             last_request: 0,
         })
     }

@@ -12,7 +12,10 @@ use rustix::io::{Errno, FdFlags, fcntl_getfd};
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, netlink, socket_with};
 
-use crate::world::{CLOSED_PORT, PORT, World};
+use crate::world::{PORT, World};
+
+/// Nobody listens there.
+const CLOSED_PORT: u16 = 8;
 
 const PEER_V4: ([u8; 4], u16) = ([203, 0, 113, 2], PORT);
 const PEER_V6: ([u16; 8], u16) = ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 2], PORT);

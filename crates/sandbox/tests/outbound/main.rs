@@ -1,7 +1,7 @@
 //! The machine's side of connections, tried between network name spaces that this program makes, and without any
 //! capability.
 //!
-//! It has a `main` of its own, as name spaces are entered before there is a thread.
+//! It has a `main` of its own: it starts itself anew in a name space.
 #![allow(unsafe_code)]
 
 mod likeness;
@@ -12,6 +12,7 @@ mod world;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use world::World;
 
 /// A name, and what is tried.
@@ -56,17 +57,35 @@ const CASES: &[Case] = &[
     ),
 ];
 
+/// More than what the two ends of a wire have.
+const ROUTES: &str = "ip route add 198.51.100.0/25 via 203.0.113.2
+    ip route add unreachable 198.51.100.128/28
+    ip route add blackhole 198.51.100.144/28
+    ip route add prohibit 198.51.100.160/28
+    ip route add local 198.51.100.176/28 dev lo
+    ip -6 route add 2001:db8:1::/48 via 2001:db8::2
+    ip -6 route add unreachable 2001:db8:2::/48
+    ip -6 route add local 2001:db8:3::/48 dev lo";
+
 fn main() -> ExitCode {
-    let argument = std::env::args().nth(1).unwrap_or_default();
+    let arguments = world::enter();
+    let argument = arguments.first().map_or("", String::as_str);
     if argument == world::PEER {
-        return world::peer();
+        return world::peer(|| ());
     }
     let filter = if argument.starts_with('-') {
         ""
     } else {
-        &argument
+        argument
     };
     let mut world = World::make();
+    world.change(ROUTES);
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
+    };
+    set_capabilities(None, none).expect("no capability");
     let mut failed = 0;
     for (name, case) in CASES.iter().filter(|(name, _)| name.contains(filter)) {
         let ok = catch_unwind(AssertUnwindSafe(|| case(&mut world))).is_ok();

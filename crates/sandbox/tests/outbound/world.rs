@@ -1,39 +1,63 @@
 //! Two machines: this process and its peer, each in a network name space of its own, with one wire between them.
 //!
 //! ```text
-//! machine: 203.0.113.1, 2001:db8::1  ───  peer: 203.0.113.2, 2001:db8::2, echoes on port 7
+//! machine: 203.0.113.1, 2001:db8::1  ───  peer: 203.0.113.2, 2001:db8::2, and what clouds have at 169.254.169.254
 //! ```
+//! Nothing that is sent in it reaches the machine's own network. Programs of other tests are in it too, by its path.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
-
-use rustix::thread::{
-    CapabilitySet, CapabilitySets, UnshareFlags, set_capabilities, unshare_unsafe,
-};
 
 /// The argument that makes the program the peer.
 pub(crate) const PEER: &str = "__peer";
+/// The argument of a program that is in a name space of its own.
+const WITHIN: &str = "__within";
+/// Where the peer echoes.
 pub(crate) const PORT: u16 = 7;
-/// Nobody listens there.
-pub(crate) const CLOSED_PORT: u16 = 8;
 
 pub(crate) struct World {
     peer: Child,
-    /// Changes the machine's network, which this process itself may no longer.
+    /// Changes the machine's network, for those who have given up the right to.
     shell: Child,
     said: BufReader<ChildStdout>,
 }
 
+/// Starts the program anew in a network name space of its own; there it returns the arguments.
+pub(crate) fn enter() -> Vec<String> {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == WITHIN) {
+        return arguments.split_off(1);
+    }
+    if arguments
+        .first()
+        .is_some_and(|first| first.starts_with("__"))
+    {
+        return arguments;
+    }
+    // Without root also in a user name space, which has rights over it.
+    let own = match rustix::process::geteuid().is_root() {
+        true => "--net",
+        false => "-rn",
+    };
+    let error = apart(own).arg(WITHIN).args(arguments).exec();
+    panic!("unshare: {error}");
+}
+
+/// This program in other name spaces.
+fn apart(own: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command
+        .args([own, "--"])
+        .arg(std::env::current_exe().expect("this program"));
+    command
+}
+
 impl World {
-    /// Enters it; without any capability from then on.
+    /// Lays the wire.
     pub(crate) fn make() -> Self {
-        let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
-        unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNET);
-        std::fs::write("/proc/self/setgroups", "deny").expect("setgroups");
-        std::fs::write("/proc/self/uid_map", format!("0 {uid} 1")).expect("a user");
-        std::fs::write("/proc/self/gid_map", format!("0 {gid} 1")).expect("a group");
-        let mut peer = Command::new(std::env::current_exe().expect("this program"))
+        let mut peer = apart("--net")
             .arg(PEER)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -55,24 +79,11 @@ impl World {
              ip address add 203.0.113.1/24 broadcast 203.0.113.255 dev wire
              ip address add 2001:db8::1/64 dev wire nodad
              ip link set wire up
-             ip route add 198.51.100.0/25 via 203.0.113.2
-             ip route add unreachable 198.51.100.128/28
-             ip route add blackhole 198.51.100.144/28
-             ip route add prohibit 198.51.100.160/28
-             ip route add local 198.51.100.176/28 dev lo
-             ip -6 route add 2001:db8:1::/48 via 2001:db8::2
-             ip -6 route add unreachable 2001:db8:2::/48
-             ip -6 route add local 2001:db8:3::/48 dev lo",
+             ip route add 169.254.169.254 dev wire",
             world.peer.id()
         ));
         writeln!(world.peer.stdin.as_mut().expect("its ear"), "go").expect("a word to the peer");
         assert_eq!(next(), "listening");
-        let none = CapabilitySets {
-            effective: CapabilitySet::empty(),
-            permitted: CapabilitySet::empty(),
-            inheritable: CapabilitySet::empty(),
-        };
-        set_capabilities(None, none).expect("no capability");
         world
     }
 
@@ -97,30 +108,31 @@ impl Drop for World {
     }
 }
 
-fn unshare(flags: UnshareFlags) {
-    // SAFETY: the descriptor table is left alone, and this process has one thread.
-    unsafe { unshare_unsafe(flags) }.expect("name spaces");
-}
-
-/// Echoes until its standard input ends.
-pub(crate) fn peer() -> ExitCode {
-    unshare(UnshareFlags::NEWNET);
+/// The other end of the wire: echoes, and whatever `more` starts, until its standard input ends.
+pub(crate) fn peer(more: fn()) -> ExitCode {
     println!("apart");
     io::stdin().read_line(&mut String::new()).expect("a word");
     let set_up = "ip link set lo up && ip address add 203.0.113.2/24 dev far \
+                  && ip address add 169.254.169.254/32 dev far \
                   && ip address add 2001:db8::2/64 dev far nodad && ip link set far up";
     let done = Command::new("/bin/sh").args(["-c", set_up]).status();
     assert!(done.expect("a shell").success());
-    let listener = TcpListener::bind(("::", PORT)).expect("a port");
+    echo_at(PORT);
+    more();
+    println!("listening");
+    // Ends with the one who started it.
+    let _ = io::stdin().read_to_end(&mut Vec::new());
+    ExitCode::SUCCESS
+}
+
+/// Echoes on all addresses.
+pub(crate) fn echo_at(port: u16) {
+    let listener = TcpListener::bind(("::", port)).expect("a port");
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             std::thread::spawn(|| echo(stream));
         }
     });
-    println!("listening");
-    // Ends with the one who started it.
-    let _ = io::stdin().read_to_end(&mut Vec::new());
-    ExitCode::SUCCESS
 }
 
 fn echo(stream: io::Result<TcpStream>) -> io::Result<()> {
