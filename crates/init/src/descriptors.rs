@@ -1,4 +1,15 @@
-//! What pid 1 finds open beside its standard input, output and error, where its programs have a network.
+//! What pid 1 finds open beside its standard input, output and error, where its programs have a network; and how many
+//! may be open.
 
 /// The programs' filter, as the kernel takes it, in a sealed file that all sandboxes share.
 pub const FILTER: i32 = 3;
+/// A datagram socket on port 53 of loopback, where programs ask for names.
+pub const NAMES_BY_DATAGRAM: i32 = 4;
+/// A socket that listens there.
+pub const NAMES_BY_STREAM: i32 = 5;
+
+/// Descriptors that a program may have open, as on AWS.
+pub const OF_A_PROGRAM: u64 = 1_024;
+/// And pid 1: it holds files of calls that wait. It must also have more than any program of its user, who without root is
+/// the same for all sandboxes, can have on their way through sockets: beyond its own limit it could send none.
+pub const OF_PID_1: u64 = 4_096;

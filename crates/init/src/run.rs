@@ -10,7 +10,7 @@
 
 use crate::control;
 use crate::message::{Command, Report};
-use crate::network::Network;
+use crate::network::{self, Network};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -34,27 +34,24 @@ pub fn run(has_network: bool) -> io::Result<()> {
     };
     control::report(&Report::Ready)?;
     loop {
-        let Woken {
-            command,
-            ended,
-            call,
-        } = init.wait()?;
-        if ended {
-            init.child_ended.read_signal()?;
-            init.reap_ended()?;
-        }
-        if command {
-            match control::receive() {
-                Some((command, sent)) => init.obey(command, sent)?,
-                None => return Ok(()),
+        for source in init.wait()? {
+            match source {
+                Source::Children => {
+                    init.child_ended.read_signal()?;
+                    init.reap_ended()?;
+                }
+                Source::Control => match control::receive() {
+                    Some((command, sent)) => init.obey(command, sent)?,
+                    None => return Ok(()),
+                },
+                Source::Network(source) => {
+                    init.network
+                        .iter_mut()
+                        .for_each(|network| network.serve(source));
+                }
             }
         }
-        if let Some(network) = &mut init.network {
-            if call {
-                network.serve();
-            }
-            network.look_at_waiting();
-        }
+        init.network.iter_mut().for_each(Network::look_at_waiting);
     }
 }
 
@@ -66,11 +63,12 @@ struct Init {
     program: Option<Pid>,
 }
 
-/// What is to be done.
-struct Woken {
-    command: bool,
-    ended: bool,
-    call: bool,
+/// What is ready, in the order in which it is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Children,
+    Control,
+    Network(network::Source),
 }
 
 /// The ends of children as something to poll.
@@ -93,36 +91,30 @@ fn with_child_signals_open<T>(act: impl FnOnce() -> T) -> nix::Result<T> {
 }
 
 impl Init {
-    fn wait(&self) -> io::Result<Woken> {
+    fn wait(&self) -> io::Result<Vec<Source>> {
         let control = rustix::stdio::stdin();
-        let mut sources = vec![
-            PollFd::new(&control, PollFlags::IN),
+        let mut sources = vec![Source::Children, Source::Control];
+        let mut polled = vec![
             PollFd::new(&self.child_ended, PollFlags::IN),
+            PollFd::new(&control, PollFlags::IN),
         ];
         let network = self.network.as_ref();
-        let listener = network.and_then(Network::listener);
-        let first_of_network = sources.len();
-        sources.extend(listener.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN)));
-        let connecting = network.into_iter().flat_map(Network::connecting);
-        sources.extend(connecting.map(|source| PollFd::from_borrowed_fd(source, PollFlags::OUT)));
+        for (source, descriptor, wish) in network.into_iter().flat_map(Network::sources) {
+            sources.push(Source::Network(source));
+            polled.push(PollFd::from_borrowed_fd(descriptor, wish));
+        }
         let patience = network.and_then(Network::patience);
         let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
         loop {
-            match poll(&mut sources, patience.as_ref()) {
+            match poll(&mut polled, patience.as_ref()) {
                 Ok(_) => break,
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        let is_ready = |index: usize| {
-            let source = sources.get(index);
-            source.is_some_and(|source| !source.revents().is_empty())
-        };
-        Ok(Woken {
-            command: is_ready(0),
-            ended: is_ready(1),
-            call: listener.is_some() && is_ready(first_of_network),
-        })
+        let ready = sources.into_iter().zip(polled);
+        let ready = ready.filter(|(_, polled)| !polled.revents().is_empty());
+        Ok(ready.map(|(source, _)| source).collect())
     }
 
     fn obey(&mut self, command: Command, sent: Option<OwnedFd>) -> io::Result<()> {
@@ -148,7 +140,12 @@ impl Init {
                 }
                 Ok(())
             }
-            Command::Answer { .. } => Ok(()),
+            Command::Answer { id, message } => {
+                if let Some(network) = &mut self.network {
+                    network.answer_query(id, &message);
+                }
+                Ok(())
+            }
         }
     }
 

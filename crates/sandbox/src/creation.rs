@@ -20,6 +20,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use lambkin_init::descriptors::{NAMES_BY_DATAGRAM, NAMES_BY_STREAM};
+use lambkin_init::{ADDRESS_V4, ADDRESS_V6};
 use rustix::fs::{CWD, Gid, Uid, fchown};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -235,12 +237,12 @@ struct Inherited<'a> {
 
 /// Numbers of the descriptors in the new process. Those below `INIT` are for pid 1 to keep: its input is the
 /// control socket, its output the package or the log pipe, and the rest is told in `lambkin_init::descriptors`.
-const INIT: usize = 4;
-const SETUP: usize = 5;
-const ROOT: usize = 6;
-const TASK: usize = 7;
-const TMP: usize = 8;
-const SPAWNER: usize = 9;
+const INIT: usize = 6;
+const SETUP: usize = 7;
+const ROOT: usize = 8;
+const TASK: usize = 9;
+const TMP: usize = 10;
+const SPAWNER: usize = 11;
 
 fn slot(number: usize) -> BorrowedFd<'static> {
     // SAFETY: only called after `arrange` put a descriptor there, and only `exec` closes it.
@@ -261,6 +263,9 @@ fn inside(host: &Host, blueprint: &Blueprint, inherited: &Inherited<'_>) {
         Some(output),
         Some(inherited.output),
         filter,
+        // Holds the places of two that are made when the network is there.
+        filter.map(|_| inherited.output),
+        filter.map(|_| inherited.output),
         Some(host.init.as_fd()),
         Some(inherited.setup),
         Some(blueprint.root.as_fd()),
@@ -281,8 +286,8 @@ fn become_init(host: &Host, blueprint: &Blueprint) -> Result<Infallible, Failure
     take_identity(host, blueprint.owner)?;
     profile::done(Step::Identity);
     let working_folder = match blueprint.job {
-        Job::Run { .. } => {
-            open_network()?;
+        Job::Run { has_network } => {
+            open_network(has_network)?;
             profile::done(Step::Network);
             c"/"
         }
@@ -322,8 +327,16 @@ fn take_identity(host: &Host, owner: (u32, u32)) -> Result<(), Failure> {
     parent_death::follow(slot(SPAWNER)).map_err(at("follow the spawner"))
 }
 
-fn open_network() -> Result<(), Failure> {
-    network::bring_up_loopback().map_err(at("bring up loopback"))?;
+fn open_network(has_network: bool) -> Result<(), Failure> {
+    network::bring_up_loopback(&[ADDRESS_V4.into(), ADDRESS_V6.into()])
+        .map_err(at("bring up loopback"))?;
+    if has_network {
+        let (datagrams, streams) =
+            network::listen_for_names().map_err(at("listen for questions for names"))?;
+        descriptors::keep(&datagrams, NAMES_BY_DATAGRAM)
+            .and_then(|()| descriptors::keep(&streams, NAMES_BY_STREAM))
+            .map_err(at("listen for questions for names"))?;
+    }
     let listener = network::listen_for_runtime().map_err(at("listen for the Runtime API"))?;
     protocol::send(slot(SETUP), &Setup::Listening, &[listener.as_fd()])
         .map_err(at("hand out the listener"))
@@ -348,7 +361,8 @@ fn enter_root(blueprint: &Blueprint) -> Result<(), Failure> {
 
 /// Gives up, in this order, what the rest would need.
 fn renounce(host: &Host, blueprint: &Blueprint) -> Result<(), Failure> {
-    limits::apply(blueprint.processes_max).map_err(at("set limits"))?;
+    let makes_calls = matches!(blueprint.job, Job::Run { has_network: true });
+    limits::apply(blueprint.processes_max, makes_calls).map_err(at("set limits"))?;
     set_no_new_privs(true).map_err(at("set no_new_privs"))?;
     capabilities::drop_all().map_err(at("drop capabilities"))?;
     profile::done(Step::Rights);
@@ -361,9 +375,9 @@ fn renounce(host: &Host, blueprint: &Blueprint) -> Result<(), Failure> {
     if weaken::is_off(Layer::Seccomp) {
         return Ok(());
     }
-    let filter = match blueprint.job {
-        Job::Run { has_network: true } => &host.filters.helper,
-        _ => &host.filters.other,
+    let filter = match makes_calls {
+        true => &host.filters.helper,
+        false => &host.filters.other,
     };
     seccomp::install(filter).map_err(at("install the system-call filter"))?;
     profile::done(Step::Filter);

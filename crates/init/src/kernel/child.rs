@@ -3,7 +3,9 @@
 
 use super::filter::{self, sock_filter};
 use super::landlock;
+use crate::descriptors;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -23,7 +25,14 @@ pub(crate) fn confine(
         }
         // The program must never hold it: with it, it could answer its own calls. It is closed when it is executed.
         let listener = filter::install(&program)?;
-        hand_out(to.as_fd(), listener.as_fd())
+        hand_out(to.as_fd(), listener.as_fd())?;
+        // Last: whoever sends descriptors must not have less than others have on their way.
+        let few = Some(descriptors::OF_A_PROGRAM);
+        let limit = Rlimit {
+            current: few,
+            maximum: few,
+        };
+        Ok(setrlimit(Resource::Nofile, limit)?)
     };
     // SAFETY: the closure makes system calls on what it owns and on its stack; nothing is allocated, and this process
     // has one thread, so no lock is held.

@@ -16,6 +16,7 @@ mod caller;
 mod connect;
 mod destination;
 mod local;
+mod names;
 mod waiting;
 
 pub use destination::{ADDRESS_V4, ADDRESS_V6};
@@ -24,6 +25,8 @@ use crate::descriptors;
 use crate::kernel::filter::{self, Call, Listener, sock_filter};
 use crate::kernel::{child, inherited, landlock, sockets};
 use caller::Caller;
+use names::Names;
+use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType,
@@ -57,13 +60,25 @@ pub(crate) struct Network {
     waiting: Vec<Waiting>,
     /// Sockets of the server that are not put in place yet, by the requests' numbers.
     given: Vec<(u32, OwnedFd)>,
+    names: Names,
     last_request: u32,
+}
+
+/// What of it is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A call waits for its answer, or nobody is left who could make one.
+    Call,
+    /// A connection has ended that somebody waits for.
+    Connection,
+    /// Somebody asks for a name.
+    Names(names::Source),
 }
 
 impl Network {
     /// Of what pid 1 finds open.
     pub(crate) fn open() -> io::Result<Self> {
-        let filter = File::from(inherited::take(descriptors::FILTER));
+        let filter = File::from(inherited::take(descriptors::FILTER)?);
         let mut bytes =
             vec![0; usize::try_from(filter.metadata()?.len()).map_err(io::Error::other)?];
         // Its position is shared with every other sandbox.
@@ -81,6 +96,7 @@ impl Network {
             listener: None,
             waiting: Vec::new(),
             given: Vec::new(),
+            names: Names::open()?,
             last_request: 0,
         })
     }
@@ -108,26 +124,49 @@ impl Network {
     pub(crate) fn rest(&mut self) {
         self.listener = None;
         self.forget_calls();
+        self.names.forget_streams();
     }
 
-    /// What is readable when a program makes a call.
-    pub(crate) fn listener(&self) -> Option<BorrowedFd<'_>> {
-        self.listener.as_ref().map(AsFd::as_fd)
+    /// What may become ready, with what is to be looked for.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (Source, BorrowedFd<'_>, PollFlags)> {
+        let calls = self.listener.iter().map(AsFd::as_fd);
+        let calls = calls.map(|listener| (Source::Call, listener, PollFlags::IN));
+        let connecting = self.connecting();
+        let connecting = connecting.map(|socket| (Source::Connection, socket, PollFlags::OUT));
+        let names = self.names.sources().map(|(source, socket, writes)| {
+            let wish = if writes {
+                PollFlags::OUT
+            } else {
+                PollFlags::empty()
+            };
+            (Source::Names(source), socket, PollFlags::IN | wish)
+        });
+        calls.chain(connecting).chain(names)
     }
 
-    /// A call waits for its answer, or nobody is left who could make one.
-    pub(crate) fn serve(&mut self) {
+    /// Does what is to be done.
+    pub(crate) fn serve(&mut self, source: Source) {
+        match source {
+            Source::Call => self.take_call(),
+            // Looked at in any case.
+            Source::Connection => {}
+            Source::Names(source) => self.names.serve(source),
+        }
+    }
+
+    /// The server's answer to somebody who asked for a name.
+    pub(crate) fn answer_query(&mut self, id: u32, message: &[u8]) {
+        self.names.answer(id, message);
+    }
+
+    fn take_call(&mut self) {
         let received = self.listener.as_ref().map(Listener::receive);
         match received {
-            Some(Ok(Some(call))) => {
-                let verdict = self.decide(&call);
-                let result = match verdict {
-                    Ok(Verdict::Later) => return,
-                    Ok(Verdict::Done) => Ok(0),
-                    Err(error) => Err(error),
-                };
-                self.answer(call.id, result);
-            }
+            Some(Ok(Some(call))) => match self.decide(&call) {
+                Ok(Verdict::Later) => {}
+                Ok(Verdict::Done) => self.answer(call.id, Ok(0)),
+                Err(error) => self.answer(call.id, Err(error)),
+            },
             Some(Ok(None)) | None => {}
             Some(Err(_)) => self.rest(),
         }

@@ -77,7 +77,7 @@ impl Network {
     }
 
     /// Sockets whose end of connecting somebody waits for.
-    pub(crate) fn connecting(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+    pub(super) fn connecting(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let connecting = |waiting: &&Waiting| waiting.stage == Stage::Connecting;
         let waiting = self.waiting.iter().filter(connecting);
         waiting.map(|waiting| waiting.request.socket.as_fd())

@@ -1,7 +1,7 @@
 //! The descriptors of a sandbox's first process: each at a fixed number, and no other.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// Above every fixed number, below every limit.
 const ASIDE: RawFd = 32;
@@ -30,6 +30,13 @@ pub(crate) fn arrange(slots: &[Option<BorrowedFd<'_>>], kept: usize) -> io::Resu
         }
     }
     close_from(ASIDE, RawFd::MAX)
+}
+
+/// Puts a descriptor in the place of another one, to be kept when another program is executed.
+pub(crate) fn keep(descriptor: &OwnedFd, number: RawFd) -> io::Result<()> {
+    // SAFETY: duplicates an open descriptor in the place of one that `arrange` has put there, which nobody uses; touches
+    // no memory.
+    check(unsafe { libc::dup2(descriptor.as_raw_fd(), number) }).map(drop)
 }
 
 fn close_from(first: RawFd, last: RawFd) -> io::Result<()> {

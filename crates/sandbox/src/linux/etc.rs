@@ -54,7 +54,7 @@ pub(super) fn write(root: &OwnedFd) -> io::Result<()> {
         ),
         ("hostname", "localhost\n".to_owned()),
         ("hosts", "127.0.0.1 localhost\n::1 localhost\n".to_owned()),
-        ("resolv.conf", "options timeout:1 attempts:1\n".to_owned()),
+        ("resolv.conf", "nameserver 127.0.0.1\n".to_owned()),
         (
             "nsswitch.conf",
             "passwd: files\ngroup: files\nhosts: files dns\n".to_owned(),

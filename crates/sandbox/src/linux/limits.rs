@@ -1,10 +1,9 @@
 //! Resource limits of a sandbox's processes, inherited by all of them.
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use lambkin_init::descriptors::{OF_A_PROGRAM, OF_PID_1};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
 
-/// Open descriptors, as on AWS.
-const DESCRIPTORS: u64 = 1_024;
 /// Locked memory, in bytes, as on AWS.
 const LOCKED_BYTES: u64 = 64 << 10;
 /// Signals that wait: real-time signals are kernel memory that no group counts.
@@ -14,11 +13,19 @@ const STACK_BYTES: u64 = 8 << 20;
 
 /// Sets soft and hard limits. Memory and CPU are the control group's, and processes too where there is one: the limit
 /// here counts those of the sandbox's own user name space.
-pub(crate) fn apply(processes_max: u32) -> io::Result<()> {
+///
+/// A pid 1 that makes calls for programs has more descriptors, as far as the machine gives them, and they get the usual
+/// number from it.
+pub(crate) fn apply(processes_max: u32, makes_calls: bool) -> io::Result<()> {
+    let most = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    let descriptors = match makes_calls {
+        true => OF_PID_1.min(most),
+        false => OF_A_PROGRAM,
+    };
     let limits = [
         // A core file would land in /tmp, or with a handler of the host's.
         (Resource::Core, 0),
-        (Resource::Nofile, DESCRIPTORS),
+        (Resource::Nofile, descriptors),
         (Resource::Nproc, u64::from(processes_max)),
         (Resource::Memlock, LOCKED_BYTES),
         // POSIX message queues are kernel memory too, and Lambda has none.

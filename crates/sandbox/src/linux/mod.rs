@@ -11,6 +11,7 @@ pub(crate) mod limits;
 pub(crate) mod mount_spaces;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;
+pub(crate) mod netlink;
 pub(crate) mod network;
 pub(crate) mod parent_death;
 pub(crate) mod pidfd;

@@ -1,70 +1,110 @@
-//! A sandbox's network: loopback, and the socket on it that the server answers the Runtime API from.
+//! A sandbox's network: loopback, and the sockets on it that are made before its rights are given up.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::os::fd::OwnedFd;
 
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
+
+use super::netlink::{ANSWER_BYTES_MAX, Netlink, push_attribute, push_request};
 
 /// Port of the Runtime API inside; AWS uses the same.
 const RUNTIME_API_PORT: u16 = 9001;
+/// Of DNS.
+const NAMES_PORT: u16 = 53;
 /// Connections that wait to be accepted. A bootstrap opens one or two.
 const BACKLOG: i32 = 128;
 
-/// Brings up loopback. Needs the name space's own CAP_NET_ADMIN.
-pub(crate) fn bring_up_loopback() -> io::Result<()> {
-    let mut request = of_interface(b"lo");
-    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
-    ask(libc::SIOCSIFFLAGS, &request)
+/// The first interface of every network name space.
+const LOOPBACK: u32 = 1;
+// Of linux/rtnetlink.h and linux/if_addr.h.
+const NEW_LINK: u16 = 16;
+const NEW_ADDRESS: u16 = 20;
+const ADDRESS: u16 = 1;
+const LOCAL: u16 = 2;
+/// Of no use on loopback, and it would take a second.
+const NO_DUPLICATE_DETECTION: u8 = 2;
+
+/// Brings up loopback and gives it further addresses, each alone: no route leads to any other. Needs the name space's
+/// own CAP_NET_ADMIN. Where the kernel has no IPv6, an address of it is left out.
+pub(crate) fn bring_up_loopback(addresses: &[IpAddr]) -> io::Result<()> {
+    let netlink = Netlink::routes()?;
+    let mut requests = Vec::new();
+    push_request(&mut requests, NEW_LINK, 0, &interface_up());
+    for (number, address) in (1..).zip(addresses) {
+        push_request(&mut requests, NEW_ADDRESS, number, &new_address(*address));
+    }
+    netlink.send(&requests)?;
+    // What succeeds is not answered.
+    let mut answers = [0; ANSWER_BYTES_MAX];
+    loop {
+        match netlink.receive(&mut answers) {
+            Ok(messages) => messages.into_iter().try_for_each(|message| {
+                let about = addresses.get((message.number as usize).wrapping_sub(1));
+                match message.body {
+                    Err(error) if !about.is_some_and(IpAddr::is_ipv6) => {
+                        Err(io::Error::from_raw_os_error(error))
+                    }
+                    _ => Ok(()),
+                }
+            })?,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
 }
 
-/// Gives loopback another address. Needs the name space's own CAP_NET_ADMIN.
-pub(crate) fn add_to_loopback(address: Ipv4Addr) -> io::Result<()> {
-    let mut request = of_interface(b"lo:1");
-    let mut data = [0; 14];
-    for (place, byte) in data[2..].iter_mut().zip(address.octets()) {
-        *place = byte as libc::c_char;
-    }
-    request.ifr_ifru.ifru_addr = libc::sockaddr {
-        sa_family: libc::AF_INET as libc::sa_family_t,
-        sa_data: data,
+/// `struct ifinfomsg`: family and kind of any, index, flags, which of them to change.
+fn interface_up() -> Vec<u8> {
+    let up = libc::IFF_UP as u32;
+    let numbers = [0, LOOPBACK, up, up];
+    numbers.into_iter().flat_map(u32::to_ne_bytes).collect()
+}
+
+/// `struct ifaddrmsg`: family, length of the prefix, flags, scope, index; then the address in both its roles.
+fn new_address(address: IpAddr) -> Vec<u8> {
+    let (family, bytes) = match address {
+        IpAddr::V4(address) => (libc::AF_INET, address.octets().to_vec()),
+        IpAddr::V6(address) => (libc::AF_INET6, address.octets().to_vec()),
     };
-    ask(libc::SIOCSIFADDR, &request)
-}
-
-fn of_interface(name: &[u8]) -> libc::ifreq {
-    // SAFETY: all fields are integers or arrays of them, for which zero is valid.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (place, byte) in request.ifr_name.iter_mut().zip(name) {
-        *place = *byte as libc::c_char;
-    }
-    request
-}
-
-fn ask(what: libc::c_ulong, request: &libc::ifreq) -> io::Result<()> {
-    let socket = stream(SocketFlags::CLOEXEC)?;
-    // SAFETY: both requests read an `ifreq`, which lives until the call returns.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), what as _, std::ptr::from_ref(request)) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    let mut body = vec![
+        family as u8,
+        bytes.len() as u8 * 8,
+        NO_DUPLICATE_DETECTION,
+        0,
+    ];
+    body.extend(LOOPBACK.to_ne_bytes());
+    push_attribute(&mut body, LOCAL, &bytes);
+    push_attribute(&mut body, ADDRESS, &bytes);
+    body
 }
 
 /// A non-blocking socket that listens on 127.0.0.1:9001 of the name space this process is in. It stays in
 /// that name space when another process accepts from it.
 pub(crate) fn listen_for_runtime() -> rustix::io::Result<OwnedFd> {
-    let socket = stream(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
-    sockopt::set_socket_reuseaddr(&socket, true)?;
-    bind(
-        &socket,
-        &SocketAddrV4::new(Ipv4Addr::LOCALHOST, RUNTIME_API_PORT),
-    )?;
+    listen_on(RUNTIME_API_PORT)
+}
+
+/// Non-blocking sockets on port 53 of loopback, for datagrams and for connections. Need the name space's own
+/// CAP_NET_BIND_SERVICE.
+pub(crate) fn listen_for_names() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    let datagrams = on_loopback(SocketType::DGRAM, NAMES_PORT)?;
+    Ok((datagrams, listen_on(NAMES_PORT)?))
+}
+
+fn listen_on(port: u16) -> Result<OwnedFd, Errno> {
+    let socket = on_loopback(SocketType::STREAM, port)?;
     listen(&socket, BACKLOG)?;
     Ok(socket)
 }
 
-fn stream(flags: SocketFlags) -> rustix::io::Result<OwnedFd> {
-    socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)
+fn on_loopback(kind: SocketType, port: u16) -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::INET, kind, flags, None)?;
+    if kind == SocketType::STREAM {
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+    }
+    bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))?;
+    Ok(socket)
 }

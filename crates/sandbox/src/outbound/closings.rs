@@ -7,8 +7,8 @@ use std::io;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::netlink::{ANSWER_BYTES_MAX, Netlink};
 use super::tcp_info::{Transferred, parse};
+use crate::linux::netlink::{ANSWER_BYTES_MAX, Messages, Netlink};
 
 /// `SKNLGRP_INET_TCP_DESTROY`, `SKNLGRP_INET6_TCP_DESTROY`.
 const GROUPS: u32 = 1 << 0 | 1 << 2;
@@ -61,7 +61,7 @@ impl Closings {
     }
 }
 
-fn collect(messages: super::netlink::Messages<'_>) -> VecDeque<Closed> {
+fn collect(messages: Messages<'_>) -> VecDeque<Closed> {
     let told = messages.filter_map(|message| {
         let (cookie, transferred) = parse(message.body.ok()?)?;
         let transferred = transferred?;

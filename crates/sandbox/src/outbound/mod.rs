@@ -11,7 +11,6 @@
 mod closings;
 mod flow;
 mod likeness;
-mod netlink;
 mod open_sockets;
 mod options;
 mod routes;

@@ -4,8 +4,8 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use super::flow::Flow;
-use super::netlink::{ANSWER_BYTES_MAX, Netlink, push_request};
 use super::tcp_info::{BY_FAMILY, Transferred, parse};
+use crate::linux::netlink::{ANSWER_BYTES_MAX, Netlink, push_request};
 
 /// Flows of one question: their answers fit well into the buffer of a netlink socket.
 const FLOWS_MAX: usize = 64;

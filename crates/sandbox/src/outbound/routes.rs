@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::io::Errno;
 
-use super::netlink::{ANSWER_BYTES_MAX, Netlink, push_attribute, push_request};
+use crate::linux::netlink::{ANSWER_BYTES_MAX, Netlink, push_attribute, push_request};
 
 /// `RTM_GETROUTE`.
 const GET_ROUTE: u16 = 26;

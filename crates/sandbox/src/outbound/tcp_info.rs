@@ -1,6 +1,6 @@
 //! What the kernel tells of a TCP socket: `struct inet_diag_msg`, and in its attributes `struct tcp_info`.
 
-use super::netlink::{attribute, u32_at, u64_at};
+use crate::linux::netlink::{attribute, u32_at, u64_at};
 
 /// `SOCK_DIAG_BY_FAMILY`.
 pub(super) const BY_FAMILY: u16 = 20;

@@ -27,8 +27,7 @@ pub(super) fn run() -> ExitCode {
 fn serve() -> io::Result<()> {
     // SAFETY: the flags leave the descriptor table alone, and this process has one thread.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWUSER | UnshareFlags::NEWNET) }?;
-    network::bring_up_loopback()?;
-    network::add_to_loopback(ADDRESS)?;
+    network::bring_up_loopback(&[ADDRESS.into()])?;
     let listener = TcpListener::bind((ADDRESS, 0))?;
     writeln!(io::stdout(), "{}", listener.local_addr()?.port())?;
     for line in io::stdin().lock().lines() {

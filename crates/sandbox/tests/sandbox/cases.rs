@@ -34,6 +34,10 @@ pub(crate) const ALL: &[Case] = &[
         programs::reach_the_runtime_api,
     ),
     ("connections_lead_out", network::connections_lead_out),
+    (
+        "names_are_asked_of_the_server",
+        network::names_are_asked_of_the_server,
+    ),
     ("waits_are_the_program_s", network::waits_are_the_program_s),
     (
         "loopback_is_the_sandbox_s_own",

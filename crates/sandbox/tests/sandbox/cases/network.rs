@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use lambkin_sandbox::Sandbox;
+use lambkin_sandbox::{NetworkRequest, Query, Sandbox};
 
 use crate::place::Inside;
 use crate::world::{self, Server, V4, V6};
@@ -119,5 +119,64 @@ print('still the sandbox', socket.socket().connect_ex(('127.0.0.1', 1)) == errno
         )
         .await;
         assert_eq!(told, "True True\nrang True\nTrue\nstill the sandbox True");
+    });
+}
+
+pub(super) fn names_are_asked_of_the_server() {
+    world::with(|place| async move {
+        let mut inside = place.sandbox().await.shared();
+        let sandbox = inside.sandbox.clone();
+        // Answers with the question, its letters turned.
+        let server = tokio::spawn(async move {
+            while let Some(request) = sandbox.network_request().await {
+                let NetworkRequest::Query(Query {
+                    id, mut message, ..
+                }) = request
+                else {
+                    panic!("a name");
+                };
+                message.reverse();
+                sandbox.answer_query(id, &message).await.expect("an answer");
+            }
+        });
+        let told = python(
+            &mut inside,
+            &[],
+            r"
+import struct, threading
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.connect(('127.0.0.1', 53))
+u.send(b'abc'); print(u.recv(99))
+t = socket.create_connection(('127.0.0.1', 53))
+def frame(b): return struct.pack('!H', len(b)) + b
+long = bytes(range(250)) * 100
+f = t.makefile('rb')
+def read(): return f.read(struct.unpack('!H', f.read(2))[0])
+for part in (frame(b'one') + frame(b'two') + frame(long))[:9], (frame(b'one') + frame(b'two') + frame(long))[9:]:
+    t.sendall(part)
+print(sorted([read(), read(), read()], key=len)[:2], long[:3])
+# Too many at a time are dropped, and those after them answered again.
+for n in range(1000): u.send(b'%d' % n)
+u.settimeout(0.5)
+got = 0
+try:
+    while u.recv(99): got += 1
+except TimeoutError: pass
+print(got > 50)
+u.settimeout(9)
+u.send(b'xyz'); print(u.recv(99))
+print(open('/etc/resolv.conf').read().strip())
+# Families of a machine with a network, and no way for datagrams.
+for family, to in (socket.AF_INET, '203.0.113.1'), (socket.AF_INET6, '2001:db8::1'):
+    w = socket.socket(family, socket.SOCK_DGRAM)
+    print(w.connect_ex((to, 443)) == errno.ENETUNREACH)
+print(socket.getaddrinfo('127.0.0.1', 80, 0, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG)[0][4])
+print(socket.getaddrinfo('::1', 80, 0, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG)[0][4][0])",
+        )
+        .await;
+        let expected = "b'cba'\n[b'eno', b'owt'] b'\\x00\\x01\\x02'\nTrue\nb'zyx'\n\
+            nameserver 127.0.0.1\nTrue\nTrue\n('127.0.0.1', 80)\n::1";
+        assert_eq!(told, expected);
+        server.abort();
     });
 }

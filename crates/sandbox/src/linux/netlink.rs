@@ -9,7 +9,7 @@ use rustix::net::{
 };
 
 /// Longer than any answer to what is asked here: a message of one route or one socket.
-pub(super) const ANSWER_BYTES_MAX: usize = 8 << 10;
+pub(crate) const ANSWER_BYTES_MAX: usize = 8 << 10;
 /// `struct nlmsghdr`.
 const HEADER_BYTES: usize = 16;
 /// `struct nlattr`.
@@ -22,15 +22,15 @@ const ERROR: u16 = 2;
 const REQUEST: u16 = 1;
 /// A socket that talks with one part of the kernel, and does not block.
 #[derive(Debug)]
-pub(super) struct Netlink(OwnedFd);
+pub(crate) struct Netlink(OwnedFd);
 
 impl Netlink {
-    pub(super) fn routes() -> io::Result<Self> {
+    pub(crate) fn routes() -> io::Result<Self> {
         // NETLINK_ROUTE is number 0.
         Self::open(None)
     }
 
-    pub(super) fn sockets() -> io::Result<Self> {
+    pub(crate) fn sockets() -> io::Result<Self> {
         Self::open(Some(netlink::SOCK_DIAG))
     }
 
@@ -41,20 +41,20 @@ impl Netlink {
     }
 
     /// Hears what the kernel tells some groups: bit 0 is the first one.
-    pub(super) fn join(&self, groups: u32) -> io::Result<()> {
+    pub(crate) fn join(&self, groups: u32) -> io::Result<()> {
         // By an address, as one that has none hears nothing.
         bind(&self.0, &netlink::SocketAddrNetlink::new(0, groups))?;
         Ok(())
     }
 
     /// The kernel has answered when this returns.
-    pub(super) fn send(&self, messages: &[u8]) -> io::Result<()> {
+    pub(crate) fn send(&self, messages: &[u8]) -> io::Result<()> {
         send(&self.0, messages, SendFlags::empty())?;
         Ok(())
     }
 
     /// Messages that have come; `WouldBlock` when there are none.
-    pub(super) fn receive<'b>(&self, buffer: &'b mut [u8]) -> io::Result<Messages<'b>> {
+    pub(crate) fn receive<'b>(&self, buffer: &'b mut [u8]) -> io::Result<Messages<'b>> {
         let (length, _) = recv(&self.0, &mut *buffer, RecvFlags::empty())?;
         Ok(Messages(&buffer[..length]))
     }
@@ -73,7 +73,7 @@ impl AsRawFd for Netlink {
 }
 
 /// Appends a request: header, body, and attributes already encoded.
-pub(super) fn push_request(to: &mut Vec<u8>, kind: u16, number: u32, body: &[u8]) {
+pub(crate) fn push_request(to: &mut Vec<u8>, kind: u16, number: u32, body: &[u8]) {
     let start = to.len();
     let length = HEADER_BYTES + body.len();
     to.extend((length as u32).to_ne_bytes());
@@ -87,7 +87,7 @@ pub(super) fn push_request(to: &mut Vec<u8>, kind: u16, number: u32, body: &[u8]
 }
 
 /// Appends an attribute to a body.
-pub(super) fn push_attribute(to: &mut Vec<u8>, kind: u16, value: &[u8]) {
+pub(crate) fn push_attribute(to: &mut Vec<u8>, kind: u16, value: &[u8]) {
     let start = to.len();
     let length = ATTRIBUTE_BYTES + value.len();
     to.extend((length as u16).to_ne_bytes());
@@ -98,16 +98,16 @@ pub(super) fn push_attribute(to: &mut Vec<u8>, kind: u16, value: &[u8]) {
 
 /// One message of the kernel.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Message<'b> {
+pub(crate) struct Message<'b> {
     /// That of the request that it answers.
-    pub(super) number: u32,
+    pub(crate) number: u32,
     /// What it says, or the error that the request met.
-    pub(super) body: Result<&'b [u8], i32>,
+    pub(crate) body: Result<&'b [u8], i32>,
 }
 
 /// Messages one after the other; ends at what is none.
 #[derive(Debug)]
-pub(super) struct Messages<'b>(&'b [u8]);
+pub(crate) struct Messages<'b>(&'b [u8]);
 
 impl<'b> Iterator for Messages<'b> {
     type Item = Message<'b>;
@@ -126,7 +126,7 @@ impl<'b> Iterator for Messages<'b> {
 }
 
 /// The value of the first attribute of a kind.
-pub(super) fn attribute(mut attributes: &[u8], kind: u16) -> Option<&[u8]> {
+pub(crate) fn attribute(mut attributes: &[u8], kind: u16) -> Option<&[u8]> {
     loop {
         let length = usize::from(u16_at(attributes, 0)?);
         let value = attributes.get(ATTRIBUTE_BYTES..length)?;
@@ -137,17 +137,17 @@ pub(super) fn attribute(mut attributes: &[u8], kind: u16) -> Option<&[u8]> {
     }
 }
 
-pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+pub(crate) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     let bytes = bytes.get(at..at + 2)?.try_into().ok()?;
     Some(u16::from_ne_bytes(bytes))
 }
 
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     let bytes = bytes.get(at..at + 4)?.try_into().ok()?;
     Some(u32::from_ne_bytes(bytes))
 }
 
-pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     let bytes = bytes.get(at..at + 8)?.try_into().ok()?;
     Some(u64::from_ne_bytes(bytes))
 }
