@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 from harness import leftovers
+from harness.outside import place, placed, world  # noqa: F401 (fixtures)
 from harness.package import zip_files
 from harness.server import ROLE, Server
 

@@ -33,7 +33,7 @@ def as_user(uid):
 class Server:
     """Starts, kills and restarts the server on the same data folder and port."""
 
-    def __init__(self, folder, *flags, env=None, binary=BINARY, user=None):
+    def __init__(self, folder, *flags, env=None, binary=BINARY, user=None, before=()):
         self.folder = Path(folder)
         self.data = self.folder / "data"
         self.port = free_port()
@@ -43,6 +43,8 @@ class Server:
         self.extra_env = env or {}
         self.binary = binary
         self.user = user
+        # What runs the binary; it has to become the user itself.
+        self.before = list(before)
         self.process = None
 
     @property
@@ -71,7 +73,8 @@ class Server:
         command = [self.binary, "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data]
         log = open(self.folder / "server.log", "ab")
         self.process = subprocess.Popen(
-            [*command, *self.flags], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **as_user(self.user)
+            [*self.before, *command, *self.flags], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            **({} if self.before else as_user(self.user))
         )
         self.wait_ready()
         return self

@@ -1,7 +1,8 @@
 //! Options that a program set on its socket before it connected, and that the socket which takes its place gets.
 //!
 //! One table. Not in it: what changes where packets go or from whom they seem to come, which programs may not set
-//! either; what has a meaning for listeners alone; and SO_LINGER, as the server closes sockets and must not wait.
+//! either; what has a meaning for listeners alone; and a wait at the end (SO_LINGER), as the server closes sockets and
+//! must not wait. An end at once, which is the same option's, is kept.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};
@@ -69,6 +70,8 @@ const TIMEOUTS: [Timeout; 2] = [Timeout::Recv, Timeout::Send];
 pub(super) struct Options {
     numbers: Vec<(c_int, c_int, c_int)>,
     timeouts: [(Timeout, Option<Duration>); 2],
+    /// What was not sent is dropped when the socket is closed.
+    ends_at_once: bool,
     congestion: Option<String>,
 }
 
@@ -88,6 +91,7 @@ impl Options {
         Self {
             numbers: set_ones.chain(buffers(&socket)).collect(),
             timeouts: TIMEOUTS.map(timeout),
+            ends_at_once: sockopt::socket_linger(&socket) == Ok(Some(Duration::ZERO)),
             congestion: sockopt::tcp_congestion(&socket).ok(),
         }
     }
@@ -99,6 +103,9 @@ impl Options {
         }
         for (which, time) in self.timeouts.iter().filter(|(_, time)| time.is_some()) {
             let _ = sockopt::set_socket_timeout(&socket, *which, *time);
+        }
+        if self.ends_at_once {
+            let _ = sockopt::set_socket_linger(&socket, Some(Duration::ZERO));
         }
         let given = sockopt::tcp_congestion(&socket).ok();
         if let Some(wanted) = self

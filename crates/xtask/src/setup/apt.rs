@@ -46,8 +46,11 @@ pub(super) const TESTS: &[Package] = &[
     ("tzdata", &["/usr/share/zoneinfo/UTC"]),
     ("curl", &["/usr/bin/curl"]),
     ("git", &["/usr/bin/git"]),
-    // A function may start a JVM; the tests do.
-    ("default-jre-headless", &["/usr/bin/java"]),
+    // A function may start a JVM; the tests do, with a class of their own.
+    ("default-jdk-headless", &["/usr/bin/javac"]),
+    // The world of network name spaces, and its authority.
+    ("iproute2", &["/usr/sbin/ip", "/sbin/ip", "/bin/ip"]),
+    ("openssl", &["/usr/bin/openssl"]),
 ];
 
 /// What makes and runs the emulated guest.
