@@ -10,6 +10,9 @@ from harness.server import BINARY
 
 TRIALS = ("ptrace", "files of the machine", "descriptors of the server", "inbound connections",
           "outbound connections", "forbidden system calls", "processes of the machine", "bound of memory")
+NETWORK_TRIALS = ("outbound connections", "names", "port 25", "metadata service", "services of the machine",
+                  "rules of a function", "datagrams", "connections that were handed in", "inbound connections",
+                  "what arrived outside")
 SUBJECTS = {"kernel", "limits", "address", "disk", "clock", "interpreters", "sandbox", "self-test"}
 
 
@@ -28,6 +31,19 @@ def test_every_subject_is_looked_at_and_every_promise_tried(tmp_path):
         assert any(one["found"].startswith(name + ": ") for one in trials), name
     assert report["counts"]["failed"] == 0
     assert list(tmp_path.iterdir()) == [], "it leaves nothing"
+
+
+def test_the_network_is_tried_with_root_and_without(tmp_path):
+    ordinary = Ordinary()
+    try:
+        for done in (doctor("--json", "--listen", "127.0.0.1:0", cwd=tmp_path),
+                     ordinary.run("doctor", "--json", "--listen", "127.0.0.1:0")):
+            trials = {one["found"].partition(": ")[0]: one for one in json.loads(done.stdout)["findings"]
+                      if one["subject"] == "self-test"}
+            assert all(trials[name]["state"] == "good" for name in NETWORK_TRIALS), done.stdout
+            assert "203.0.113.1 and 2001:db8::1" in trials["outbound connections"]["found"]
+    finally:
+        ordinary.remove()
 
 
 def test_lines_have_marks_and_a_count(tmp_path):

@@ -48,6 +48,6 @@ pub use network::{
 };
 pub use process::SpawnerProcess;
 pub use sandbox::{Event, Exit, Freezer, Sandbox, Usage};
-pub use self_test::{SelfTestError, Trial, run_self_test, self_test};
+pub use self_test::{Ground, SelfTestError, Trial, run_self_test, self_test};
 pub use spawner::run_spawner;
 pub use spec::{Bind, Program, Root, Spec, UnpackLimits};

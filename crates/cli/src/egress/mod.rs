@@ -21,7 +21,7 @@ change is in force at once for new connections of running environments; connecti
 
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
-#[command(after_help = HELP)]
+#[command(after_help = HELP, disable_help_subcommand = true)]
 pub struct Egress {
     /// Function: its name, or ARN
     name: String,

@@ -12,6 +12,7 @@ mod finding;
 mod interpreters;
 mod kernel;
 mod limits;
+mod network;
 mod port;
 mod sandbox;
 

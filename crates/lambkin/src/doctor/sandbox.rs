@@ -1,10 +1,10 @@
 //! Sandboxes: what the spawner says is missing, and a real one on trial.
 
-use lambkin_sandbox::{Missing, SelfTestError, SpawnerConfig, SpawnerProcess, Trial, self_test};
+use lambkin_sandbox::{Ground, Missing, Sandbox, SpawnerConfig, SpawnerProcess, Trial, self_test};
 use tempfile::TempDir;
 
-use super::disk;
 use super::finding::Finding;
+use super::{disk, network};
 use crate::settings::Settings;
 
 const SUBJECT: &str = "sandbox";
@@ -20,7 +20,17 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
             let missing = process.missing().to_vec();
             let mut findings = vec![Finding::good(SUBJECT, "sandboxes can be made")];
             findings.extend(missing.iter().map(lacking));
-            findings.extend(judged(attempt(process, &missing, &folder)));
+            // Before there is a thread, and after all that needs the machine's own network.
+            let mut ground = Ground::enter();
+            if let Err(error) = &ground {
+                findings.push(Finding::missing(
+                    TRIALS,
+                    format!("connections could not be tried: {error}"),
+                    "load the module for pairs of network devices (modprobe veth), which nothing but this needs",
+                ));
+            }
+            let trials = attempt(process, &missing, &folder, ground.as_mut().ok());
+            findings.extend(judged(trials));
             findings
         }
         Err(error) => {
@@ -56,17 +66,26 @@ fn attempt(
     process: SpawnerProcess,
     missing: &[Missing],
     folder: &TempDir,
-) -> Result<Vec<Trial>, SelfTestError> {
+    ground: Option<&mut Ground>,
+) -> anyhow::Result<Vec<Trial>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let spawner = process.connect()?;
-        self_test(&spawner, missing, folder.path()).await
+        let way_out = match &ground {
+            Some(ground) => Some(network::way_out(ground, folder.path())?),
+            None => None,
+        };
+        let serve = async |sandbox: &Sandbox| match &way_out {
+            Some(way_out) => way_out.serve(sandbox).await,
+            None => network::refuse_all(sandbox).await,
+        };
+        Ok(self_test(&spawner, missing, folder.path(), ground, serve).await?)
     })
 }
 
-fn judged(trials: Result<Vec<Trial>, SelfTestError>) -> Vec<Finding> {
+fn judged(trials: anyhow::Result<Vec<Trial>>) -> Vec<Finding> {
     let one = |trial: &Trial| {
         let found = format!("{}: {}", trial.name, trial.found);
         match trial.held {
@@ -78,7 +97,7 @@ fn judged(trials: Result<Vec<Trial>, SelfTestError>) -> Vec<Finding> {
         Ok(trials) => trials.iter().map(one).collect(),
         Err(error) => vec![Finding::failed(
             TRIALS,
-            format!("it could not be made: {error}"),
+            format!("it could not be made: {error:#}"),
             REPORT,
         )],
     }

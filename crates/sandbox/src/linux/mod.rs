@@ -8,6 +8,7 @@ pub(crate) mod etc;
 pub(crate) mod image;
 pub(crate) mod landlock;
 pub(crate) mod limits;
+pub(crate) mod links;
 pub(crate) mod mount_spaces;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;

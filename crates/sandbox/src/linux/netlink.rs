@@ -20,6 +20,9 @@ const ATTRIBUTE_KINDS: u16 = 0x3fff;
 const ERROR: u16 = 2;
 /// `NLM_F_REQUEST`.
 const REQUEST: u16 = 1;
+/// `NLM_F_ACK`, `NLM_F_CREATE`.
+const ANSWER: u16 = 4;
+const CREATE: u16 = 0x400;
 /// A socket that talks with one part of the kernel, and does not block.
 #[derive(Debug)]
 pub(crate) struct Netlink(OwnedFd);
@@ -74,11 +77,20 @@ impl AsRawFd for Netlink {
 
 /// Appends a request: header, body, and attributes already encoded.
 pub(crate) fn push_request(to: &mut Vec<u8>, kind: u16, number: u32, body: &[u8]) {
+    push(to, kind, REQUEST, number, body);
+}
+
+/// Appends a request to make or set something, which is answered with an error, of number 0 where it is done.
+pub(super) fn push_change(to: &mut Vec<u8>, kind: u16, number: u32, body: &[u8]) {
+    push(to, kind, REQUEST | ANSWER | CREATE, number, body);
+}
+
+fn push(to: &mut Vec<u8>, kind: u16, flags: u16, number: u32, body: &[u8]) {
     let start = to.len();
     let length = HEADER_BYTES + body.len();
     to.extend((length as u32).to_ne_bytes());
     to.extend(kind.to_ne_bytes());
-    to.extend(REQUEST.to_ne_bytes());
+    to.extend(flags.to_ne_bytes());
     to.extend(number.to_ne_bytes());
     // The kernel's own number is 0, and it fills in ours.
     to.extend(0_u32.to_ne_bytes());

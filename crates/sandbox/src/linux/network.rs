@@ -7,7 +7,8 @@ use std::os::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 
-use super::netlink::{ANSWER_BYTES_MAX, Netlink, push_attribute, push_request};
+use super::links::{ADDRESS, LINK, UP, address_body, link_body};
+use super::netlink::{ANSWER_BYTES_MAX, Netlink, push_request};
 
 /// Port of the Runtime API inside; AWS uses the same.
 const RUNTIME_API_PORT: u16 = 9001;
@@ -18,22 +19,16 @@ const BACKLOG: i32 = 128;
 
 /// The first interface of every network name space.
 const LOOPBACK: u32 = 1;
-// Of linux/rtnetlink.h and linux/if_addr.h.
-const NEW_LINK: u16 = 16;
-const NEW_ADDRESS: u16 = 20;
-const ADDRESS: u16 = 1;
-const LOCAL: u16 = 2;
-/// Of no use on loopback, and it would take a second.
-const NO_DUPLICATE_DETECTION: u8 = 2;
-
 /// Brings up loopback and gives it further addresses, each alone: no route leads to any other. Needs the name space's
 /// own CAP_NET_ADMIN. Where the kernel has no IPv6, an address of it is left out.
 pub(crate) fn bring_up_loopback(addresses: &[IpAddr]) -> io::Result<()> {
     let netlink = Netlink::routes()?;
     let mut requests = Vec::new();
-    push_request(&mut requests, NEW_LINK, 0, &interface_up());
+    push_request(&mut requests, LINK, 0, &link_body(LOOPBACK, UP));
     for (number, address) in (1..).zip(addresses) {
-        push_request(&mut requests, NEW_ADDRESS, number, &new_address(*address));
+        let alone = if address.is_ipv4() { 32 } else { 128 };
+        let body = address_body(LOOPBACK, *address, alone);
+        push_request(&mut requests, ADDRESS, number, &body);
     }
     netlink.send(&requests)?;
     // What succeeds is not answered.
@@ -53,31 +48,6 @@ pub(crate) fn bring_up_loopback(addresses: &[IpAddr]) -> io::Result<()> {
             Err(error) => return Err(error),
         }
     }
-}
-
-/// `struct ifinfomsg`: family and kind of any, index, flags, which of them to change.
-fn interface_up() -> Vec<u8> {
-    let up = libc::IFF_UP as u32;
-    let numbers = [0, LOOPBACK, up, up];
-    numbers.into_iter().flat_map(u32::to_ne_bytes).collect()
-}
-
-/// `struct ifaddrmsg`: family, length of the prefix, flags, scope, index; then the address in both its roles.
-fn new_address(address: IpAddr) -> Vec<u8> {
-    let (family, bytes) = match address {
-        IpAddr::V4(address) => (libc::AF_INET, address.octets().to_vec()),
-        IpAddr::V6(address) => (libc::AF_INET6, address.octets().to_vec()),
-    };
-    let mut body = vec![
-        family as u8,
-        bytes.len() as u8 * 8,
-        NO_DUPLICATE_DETECTION,
-        0,
-    ];
-    body.extend(LOOPBACK.to_ne_bytes());
-    push_attribute(&mut body, LOCAL, &bytes);
-    push_attribute(&mut body, ADDRESS, &bytes);
-    body
 }
 
 /// A non-blocking socket that listens on 127.0.0.1:9001 of the name space this process is in. It stays in

@@ -1,13 +1,15 @@
 //! The sandbox on trial: a program of ours, in a real sandbox, really tries what a way out would need.
 //!
 //! ```text
+//! ground: this process moves to a network of its own ─▶ world: a process in another, on a cable
 //! outside: makes what there is to reach ─▶ sandbox ─▶ inside: tries, tells ─▶ outside: judges, removes all
-//!   └─▶ world: a process in a network name space of its own, which is all that network attempts aim at
 //! ```
 //! Owns the attempts, one kind per file. Refuses to attempt what would harm where the defence is missing: no
-//! signal that kills, no write that stays, no address of the machine.
+//! signal that kills, no write that stays, no address of the machine: network attempts aim at the world and at the
+//! ground. Who serves connections is the caller's to say: the server's own part does, with its rules.
 
 mod files;
+mod ground;
 mod identity;
 mod kernel;
 mod limits;
@@ -21,6 +23,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+pub use ground::Ground;
 pub use outside::{SelfTestError, self_test};
 
 /// The argument that makes the program the one that tries, inside.
@@ -52,8 +55,10 @@ struct Aims {
     process: i32,
     /// An abstract Unix socket of the machine.
     socket_name: String,
-    /// TCP port of the world's one address.
-    port: u16,
+    /// Whether there is a world, and who serves connections to it.
+    has_world: bool,
+    /// Whether it has addresses of IPv6.
+    has_v6: bool,
     /// Whether control groups limit this sandbox.
     limited: bool,
 }
@@ -75,7 +80,6 @@ const ATTEMPTS: &[Attempt] = &[
     ("forbidden sockets", kernel::sockets),
     ("new name spaces", kernel::name_spaces),
     ("capabilities and users", identity::rights),
-    ("outbound connections", network::outbound),
     ("sockets of the machine", network::abstract_socket),
     ("network interfaces", network::interfaces),
     ("bounds of /tmp and /dev/shm", limits::storage),
@@ -86,6 +90,18 @@ const ATTEMPTS: &[Attempt] = &[
         "threads, processes, files and loopback work",
         work::ordinary,
     ),
+];
+
+/// Those that need a world.
+const NETWORK_ATTEMPTS: &[Attempt] = &[
+    ("outbound connections", network::outbound),
+    ("names", network::names),
+    ("port 25", network::mail),
+    ("metadata service", network::metadata),
+    ("services of the machine", network::of_the_machine),
+    ("rules of a function", network::rules),
+    ("datagrams", network::datagrams),
+    ("connections that were handed in", network::handed_in),
 ];
 
 /// Body of the program where its first argument is one of this module's; `None` where it is not.
@@ -102,7 +118,7 @@ fn inside(arguments: &[String]) -> ExitCode {
     let Some(aims) = Aims::parse(arguments) else {
         return ExitCode::FAILURE;
     };
-    for (name, attempt) in ATTEMPTS {
+    for (name, attempt) in attempts(aims.has_world) {
         let (mark, found) = match attempt(&aims) {
             Ok(found) => ('+', found),
             Err(found) => ('-', found),
@@ -119,19 +135,25 @@ fn inside(arguments: &[String]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+fn attempts(has_world: bool) -> impl Iterator<Item = &'static Attempt> {
+    let with_world = if has_world { NETWORK_ATTEMPTS } else { &[] };
+    ATTEMPTS.iter().chain(with_world)
+}
+
 /// Closes the list of trials.
 const DONE: &str = "=";
 
 impl Aims {
     fn parse(arguments: &[String]) -> Option<Self> {
-        let [file, process, socket_name, port, limited] = arguments else {
+        let [file, process, socket_name, has_world, has_v6, limited] = arguments else {
             return None;
         };
         Some(Self {
             file: file.into(),
             process: process.parse().ok()?,
             socket_name: socket_name.clone(),
-            port: port.parse().ok()?,
+            has_world: has_world.parse().ok()?,
+            has_v6: has_v6.parse().ok()?,
             limited: limited.parse().ok()?,
         })
     }
@@ -141,7 +163,8 @@ impl Aims {
             self.file.display().to_string(),
             self.process.to_string(),
             self.socket_name.clone(),
-            self.port.to_string(),
+            self.has_world.to_string(),
+            self.has_v6.to_string(),
             self.limited.to_string(),
         ]
     }

@@ -1,16 +1,16 @@
 //! The half of the trial that stays outside: what there is to reach, the sandbox, and the verdicts.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader as Lines};
-use tokio::net::unix::pipe::Receiver;
+use tokio::net::TcpListener;
+use tokio::net::unix::pipe;
 
-use super::{ATTEMPTS, Aims, DONE, INSIDE, SECRET, Trial, WORLD, limits, network};
+use super::{Aims, DONE, Ground, INSIDE, SECRET, Trial, attempts, limits, network};
 use crate::error::{Error, UnpackError};
 use crate::handle::Spawner;
 use crate::missing::{Missing, Part};
@@ -47,7 +47,8 @@ pub enum SelfTestError {
 }
 
 /// Makes a sandbox, tries it from inside and outside, and removes everything again; `folder` is for a file that
-/// nobody inside may find. Everything that is `missing` is not tried.
+/// nobody inside may find. Everything that is `missing` is not tried, nor connections without a ground; `serve`
+/// answers what the sandbox wants of the network until it is dropped.
 ///
 /// # Errors
 /// Fails where nothing could be tried. What was tried and did not hold is a `Trial`.
@@ -55,8 +56,11 @@ pub async fn self_test(
     spawner: &Spawner,
     missing: &[Missing],
     folder: &Path,
+    ground: Option<&mut Ground>,
+    serve: impl AsyncFn(&Sandbox),
 ) -> Result<Vec<Trial>, SelfTestError> {
-    let tried = tokio::time::timeout(TIMEOUT, try_all(spawner, missing, folder)).await;
+    let tried = try_all(spawner, missing, folder, ground, serve);
+    let tried = tokio::time::timeout(TIMEOUT, tried).await;
     tried.unwrap_or(Err(SelfTestError::Silent(0)))
 }
 
@@ -64,14 +68,16 @@ async fn try_all(
     spawner: &Spawner,
     missing: &[Missing],
     folder: &Path,
+    ground: Option<&mut Ground>,
+    serve: impl AsyncFn(&Sandbox),
 ) -> Result<Vec<Trial>, SelfTestError> {
-    let mut world = World::start()?;
     let outside = Outside::make(folder)?;
     let aims = Aims {
         file: outside.file.clone(),
         process: i32::try_from(std::process::id()).unwrap_or(i32::MAX),
         socket_name: outside.name.clone(),
-        port: world.port,
+        has_world: ground.is_some(),
+        has_v6: ground.as_ref().is_some_and(|ground| ground.has_v6()),
         limited: missing.iter().all(|one| one.part != Part::ControlGroups),
     };
     let spec = Spec {
@@ -97,36 +103,40 @@ async fn try_all(
     let env = Vec::new();
     let cwd = "/var/task".to_owned();
     sandbox.start(&Program { argv, env, cwd }).await?;
+    let judged = judge(output, listener, &aims, ground);
+    let trials = tokio::select! {
+        trials = judged => trials,
+        () = serve(&sandbox) => Err(SelfTestError::Silent(0)),
+    };
+    sandbox.destroy().await;
+    trials
+}
+
+/// Reads what is told inside, and tries from outside.
+async fn judge(
+    output: pipe::Receiver,
+    listener: TcpListener,
+    aims: &Aims,
+    ground: Option<&mut Ground>,
+) -> Result<Vec<Trial>, SelfTestError> {
     let mut lines = Lines::new(output).lines();
     let mut trials = Vec::new();
-    while let Some(line) = next_line(&sandbox, &mut lines).await? {
+    while let Some(line) = lines.next_line().await? {
         match line.as_str() {
             DONE => break,
             line => trials.extend(parse(line)),
         }
     }
-    if trials.len() != ATTEMPTS.len() {
+    if trials.len() != attempts(aims.has_world).count() {
         return Err(SelfTestError::Silent(trials.len()));
     }
     // The program inside is still there, and listens, for as long as this connection is open.
-    let (connection, _) = listener.accept().await?;
-    trials.push(inbound(&mut world)?);
-    drop(connection);
-    sandbox.destroy().await;
-    Ok(trials)
-}
-
-/// Refuses meanwhile what it asks of the network.
-async fn next_line(
-    sandbox: &Sandbox,
-    lines: &mut tokio::io::Lines<Lines<Receiver>>,
-) -> Result<Option<String>, SelfTestError> {
-    loop {
-        tokio::select! {
-            line = lines.next_line() => return Ok(line?),
-            Some(request) = sandbox.network_request() => sandbox.refuse(request).await?,
-        }
+    let (_connection, _) = listener.accept().await?;
+    if let Some(ground) = ground {
+        trials.push(inbound(ground)?);
+        trials.push(strays(ground)?);
     }
+    Ok(trials)
 }
 
 fn parse(line: &str) -> Option<Trial> {
@@ -139,8 +149,8 @@ fn parse(line: &str) -> Option<Trial> {
     })
 }
 
-fn inbound(world: &mut World) -> io::Result<Trial> {
-    let reached = world.reaches(network::PORT)?;
+fn inbound(ground: &mut Ground) -> io::Result<Trial> {
+    let reached = ground.is_reached(network::PORT)?;
     let found = match reached {
         true => "a server inside was reached from another network name space",
         false => "a server inside, on all its addresses, is not reached from outside",
@@ -149,6 +159,18 @@ fn inbound(world: &mut World) -> io::Result<Trial> {
         name: "inbound connections".to_owned(),
         held: !reached,
         found: found.to_owned(),
+    })
+}
+
+fn strays(ground: &mut Ground) -> io::Result<Trial> {
+    let strays = ground.strays()?;
+    Ok(Trial {
+        name: "what arrived outside".to_owned(),
+        held: strays == 0,
+        found: match strays {
+            0 => "nothing but what may".to_owned(),
+            _ => format!("{strays} connections or datagrams that may not"),
+        },
     })
 }
 
@@ -179,53 +201,5 @@ impl Drop for Outside {
     fn drop(&mut self) {
         // The folder's owner finds what could not be removed by its name.
         let _ = std::fs::remove_file(&self.file);
-    }
-}
-
-/// The process that network attempts aim at.
-struct World {
-    child: Child,
-    answers: BufReader<std::process::ChildStdout>,
-    port: u16,
-}
-
-impl World {
-    fn start() -> io::Result<Self> {
-        let mut child = Command::new(format!("/proc/{}/exe", std::process::id()))
-            .arg(WORLD)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let mut world = Self {
-            child,
-            answers: BufReader::new(output),
-            port: 0,
-        };
-        world.port = world.answer()?;
-        Ok(world)
-    }
-
-    fn reaches(&mut self, port: u16) -> io::Result<bool> {
-        let stdin = self.child.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
-        writeln!(stdin, "{port}")?;
-        self.answer()
-    }
-
-    fn answer<T: std::str::FromStr>(&mut self) -> io::Result<T> {
-        let mut line = String::new();
-        self.answers.read_line(&mut line)?;
-        let text = line.trim();
-        text.parse().map_err(|_| {
-            io::Error::other("no network name space of our own could be made to aim at")
-        })
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
