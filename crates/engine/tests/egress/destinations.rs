@@ -137,10 +137,10 @@ pub(crate) async fn rules_are_in_force_at_the_next_connection(scene: &Scene) {
     assert_eq!(ended.json, serde_json::json!([null, null]));
 }
 
-pub(crate) async fn the_api_is_reached_at_its_own_address_alone(scene: &Scene) {
+pub(crate) async fn the_api_is_reached_by_its_name_alone(scene: &Scene) {
     let function = scene.place.deploy("asks-the-api", None).await;
     let source = format!(
-        "where = '169.254.100.1'\nreach(where, {API_PORT})\n\
+        "where = socket.gethostbyname('lambkin.internal')\nreach(where, {API_PORT})\n\
          blocking('::ffff:' + where, {API_PORT})\n\
          out = [where, errno_of(reach, where, {PORT}), errno_of(reach, '203.0.113.1', {API_PORT})]"
     );

@@ -4,9 +4,11 @@
 
 mod destinations;
 mod metered;
+mod names;
 #[path = "../invoke/place.rs"]
 #[allow(dead_code)]
 mod place;
+mod resolver;
 #[path = "../../../sandbox/tests/outbound/world.rs"]
 #[allow(dead_code)]
 mod world;
@@ -30,6 +32,7 @@ pub(crate) const MAIL_PORT: u16 = 25;
 /// An engine in a world.
 pub(crate) struct Scene {
     pub(crate) place: Place,
+    pub(crate) resolv_conf: PathBuf,
 }
 
 type Case = (
@@ -47,10 +50,17 @@ const CASES: &[Case] = cases![
     destinations::a_function_reaches_the_world,
     destinations::no_function_reaches_what_is_closed_to_all,
     destinations::rules_are_in_force_at_the_next_connection,
-    destinations::the_api_is_reached_at_its_own_address_alone,
+    destinations::the_api_is_reached_by_its_name_alone,
     destinations::denials_are_told_once_each,
     destinations::a_connection_without_an_end_costs_its_own_invocation,
     destinations::open_connections_are_bounded,
+    names::names_are_answered_by_the_machines_resolvers,
+    names::a_long_answer_comes_whole_over_tcp,
+    names::a_resolver_that_is_down_is_a_failure_in_time,
+    names::another_resolver_is_asked_when_the_file_changes,
+    names::noise_is_refused_and_zones_are_not_given,
+    names::names_do_not_carry_data_without_end,
+    names::a_name_that_leads_inside_does_not_open_it,
     metered::connections_and_bytes_are_in_the_record,
     metered::a_connection_that_stays_is_counted_where_it_is_used,
     metered::functions_without_connections_count_nothing,
@@ -88,20 +98,22 @@ fn main() -> ExitCode {
     }
 }
 
-/// A mail server.
+/// A mail server, and a resolver.
 fn serve_at_the_peer() {
     world::echo_at(MAIL_PORT);
+    resolver::serve();
 }
 
 async fn run(foundation: Foundation, resolv_conf: PathBuf, filter: &str) -> u32 {
     let config = Config {
         api: Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, API_PORT))),
-        resolv_conf,
+        resolv_conf: resolv_conf.clone(),
     };
+    std::fs::write(&resolv_conf, names::RESOLV_CONF).expect("a file");
     let listener = TcpListener::bind(("::", API_PORT)).await.expect("a port");
     tokio::spawn(async move { while listener.accept().await.is_ok() {} });
     let place = foundation.open_with(config).await;
-    let scene = Arc::new(Scene { place });
+    let scene = Arc::new(Scene { place, resolv_conf });
     let mut failed = 0;
     for (name, case) in CASES.iter().filter(|(name, _)| name.contains(filter)) {
         let ok = tokio::spawn(case(Arc::clone(&scene))).await.is_ok();
