@@ -34,6 +34,14 @@ def test_tcp_over_ipv4_and_ipv6(place):
         assert place.do("echo", address=address, port=ECHO) == "hello", address
 
 
+def test_by_name(place):
+    both = (WEB4, WEB6)
+    known = {"web.example": both, "four.example": (WEB4,), "six.example": (WEB6,), "alias.example": both}
+    for name, addresses in known.items():
+        peer, text = place.do("by_name", host=name, port=ECHO)
+        assert text == "hello" and peer in addresses, name
+
+
 def test_both_ends_are_told_as_anywhere(place):
     own, peer = place.do("ends", address=WEB4, port=ECHO)
     assert (own, peer) == (HOST4, [WEB4, ECHO])

@@ -18,7 +18,7 @@ def installed(name, command, files):
         subprocess.run(command(folder), check=True, cwd=folder, timeout=600)
         (folder / ".done").touch()
     for file, text in files.items():
-        (folder / file).write_text(text)
+        (folder / file).write_bytes(text.encode() if isinstance(text, str) else text)
     return zip_folder(folder)
 
 

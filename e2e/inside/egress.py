@@ -58,11 +58,25 @@ def reach(targets):
 def first_word(address, port):
     with new_socket(address) as connection:
         connection.connect((address, port))
-        connection.settimeout(0.3)
-        try:
-            return connection.recv(100).decode()
-        except TimeoutError:
-            return "connected"
+        return word_of(connection)
+
+
+def word_of(connection):
+    connection.settimeout(0.3)
+    try:
+        return connection.recv(100).decode()
+    except TimeoutError:
+        return "connected"
+
+
+def reach_by_name(targets):
+    """The same of names, at all of their addresses."""
+    return [tried(first_word_by_name, *target) for target in targets]
+
+
+def first_word_by_name(host, port):
+    with socket.create_connection((host, port), TIMEOUT_S) as connection:
+        return word_of(connection)
 
 
 def by_name(host, port):
