@@ -27,7 +27,16 @@ impl Connection {
 
     /// Sends the request and reads the whole answer; returns its status and body.
     pub(super) fn call(&mut self, request: &[u8]) -> anyhow::Result<(u16, &[u8])> {
-        self.stream.write_all(request)?;
+        self.send(request)?;
+        self.receive()
+    }
+
+    pub(super) fn send(&mut self, request: &[u8]) -> anyhow::Result<()> {
+        Ok(self.stream.write_all(request)?)
+    }
+
+    /// Reads one whole answer; returns its status and body.
+    pub(super) fn receive(&mut self) -> anyhow::Result<(u16, &[u8])> {
         let mut filled = 0;
         loop {
             if filled == self.buffer.len() {

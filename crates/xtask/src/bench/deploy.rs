@@ -72,8 +72,13 @@ pub(super) struct Function {
 impl Function {
     /// A signed invoke with the payload of every language.
     pub(super) fn invoke_request(&self, server: &Server) -> anyhow::Result<Vec<u8>> {
+        self.request(server, b"{\"n\":1}")
+    }
+
+    /// A signed invoke.
+    pub(super) fn request(&self, server: &Server, event: &[u8]) -> anyhow::Result<Vec<u8>> {
         let path = format!("{PATH}/{}/invocations", self.name);
-        request::signed(server, "POST", &path, b"{\"n\":1}")
+        request::signed(server, "POST", &path, event)
     }
 }
 
@@ -96,24 +101,62 @@ pub(super) fn function(
     name: &str,
     memory_mb: u32,
 ) -> anyhow::Result<Function> {
+    create(
+        server,
+        language.runtime(),
+        name,
+        memory_mb,
+        &language.package()?,
+    )?;
+    Ok(Function {
+        label: format!("{} {memory_mb} MB", language.name()),
+        name: name.to_owned(),
+    })
+}
+
+/// Deploys a static program that is its own runtime.
+pub(super) fn program(
+    server: &Server,
+    name: &str,
+    program: &[u8],
+    memory_mb: u32,
+) -> anyhow::Result<Function> {
+    let runtime = Language::Rust.runtime();
+    create(
+        server,
+        runtime,
+        name,
+        memory_mb,
+        &zip("bootstrap", 0o755, program)?,
+    )?;
+    Ok(Function {
+        label: format!("{name} {memory_mb} MB"),
+        name: name.to_owned(),
+    })
+}
+
+fn create(
+    server: &Server,
+    runtime: &str,
+    name: &str,
+    memory_mb: u32,
+    package: &[u8],
+) -> anyhow::Result<()> {
     let body = json!({
         "FunctionName": name,
-        "Runtime": language.runtime(),
+        "Runtime": runtime,
         "Role": "arn:aws:iam::000000000000:role/bench",
         "Handler": "index.handler",
         "MemorySize": memory_mb,
-        "Timeout": 30,
-        "Code": {"ZipFile": base64::engine::general_purpose::STANDARD.encode(language.package()?)},
+        "Timeout": 60,
+        "Code": {"ZipFile": base64::engine::general_purpose::STANDARD.encode(package)},
     });
     call(server, "POST", PATH, &serde_json::to_vec(&body)?)?;
     let path = format!("{PATH}/{name}/configuration");
     while call(server, "GET", &path, b"")?["State"] != "Active" {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    Ok(Function {
-        label: format!("{} {memory_mb} MB", language.name()),
-        name: name.to_owned(),
-    })
+    Ok(())
 }
 
 /// Deletes a function, so that its environment leaves the machine to the next one.

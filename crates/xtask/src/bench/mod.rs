@@ -10,6 +10,7 @@ mod echo;
 mod floors;
 mod load;
 mod memory;
+mod network;
 mod request;
 mod sandbox;
 mod server;
@@ -34,6 +35,14 @@ pub(crate) struct Options {
     /// Seconds of load for each warm figure of a round.
     #[arg(long, default_value_t = 2)]
     seconds: u64,
+    /// One table alone.
+    #[arg(long)]
+    only: Option<Table>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Table {
+    Network,
 }
 
 /// Builds the release binary, runs every table and keeps what was printed under `benches/runs/`.
@@ -44,6 +53,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             .current_dir(workspace::root())
             .args(["build", "--release"]),
     )?;
+    if let Some(Table::Network) = options.only {
+        let report = network::measure(options.rounds)?;
+        println!("{report}");
+        return keep(&report);
+    }
     let sandboxes = sandbox::measure()?;
     let server = server::Server::start()?;
     let functions = deploy::functions(&server)?;
@@ -51,6 +65,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mut report = warm::measure(&server, &functions, options.rounds, span)?;
     report += &cold::measure(&server, options.rounds)?;
     report += &memory::measure(&server, &functions)?;
+    drop(server);
+    report += &network::measure(options.rounds)?;
     report += &sandboxes;
     println!("\n{report}");
     keep(&report)

@@ -22,11 +22,15 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start() -> anyhow::Result<Self> {
+        Self::start_as(User::Starting)
+    }
+
+    pub(super) fn start_as(user: User) -> anyhow::Result<Self> {
         let folder = workspace::target().join("bench-server");
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder)?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let child = spawn(&folder, address)?;
+        let child = spawn(&folder, address, user)?;
         let server = Self {
             child,
             folder,
@@ -63,9 +67,46 @@ impl Server {
     }
 }
 
-fn spawn(folder: &Path, address: SocketAddr) -> anyhow::Result<Child> {
+/// Who starts the server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum User {
+    /// Whoever runs the bench.
+    Starting,
+    /// One without any rights.
+    Ordinary,
+}
+
+/// Of the user without any rights: nobody's.
+const ORDINARY: u32 = 65_534;
+
+impl User {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "as it was started",
+            Self::Ordinary => "as an ordinary user",
+        }
+    }
+
+    fn command(self, program: &Path) -> Command {
+        let mut command = match self {
+            Self::Starting => return Command::new(program),
+            Self::Ordinary => Command::new("setpriv"),
+        };
+        command
+            .args([format!("--reuid={ORDINARY}"), format!("--regid={ORDINARY}")])
+            .arg("--clear-groups")
+            .arg(program);
+        command
+    }
+}
+
+fn spawn(folder: &Path, address: SocketAddr, user: User) -> anyhow::Result<Child> {
     let log = std::fs::File::create(folder.join("log"))?;
-    let child = Command::new(workspace::target().join("release/lambkin"))
+    if user == User::Ordinary {
+        std::os::unix::fs::chown(folder, Some(ORDINARY), Some(ORDINARY))?;
+    }
+    let child = user
+        .command(&workspace::target().join("release/lambkin"))
         .args([
             "serve",
             "--allow-nearest-runtime",

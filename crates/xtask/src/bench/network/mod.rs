@@ -1,0 +1,143 @@
+//! The network of functions beside the bare one between the same two name spaces: connects, throughput, and a
+//! thousand environments with an open connection each.
+
+mod world;
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+use self::world::{FAR_ADDRESS, FAR_PORT, World};
+use super::connection::Connection;
+use super::deploy::{self, Function};
+use super::server::{Server, User};
+use super::statistics::{median, median_ratio};
+use crate::stage::command;
+use crate::workspace;
+
+const CONNECTS: &str = "2000";
+const SEND_MS: &str = "1000";
+const ENVIRONMENTS: usize = 1_000;
+/// Long enough that all of them are there before the first one ends.
+const HOLD_MS: &str = "20000";
+
+/// Measures as root and as an ordinary user and returns the table.
+pub(super) fn measure(rounds: u32) -> anyhow::Result<String> {
+    let probe = build()?;
+    let world = World::make(&probe)?;
+    let mut table = String::from(
+        "\nnetwork                    connect µs    bare µs   ratio   MB/s sent       bare   ratio\n",
+    );
+    let mut crowd = String::new();
+    for user in [User::Starting, User::Ordinary] {
+        world.on_the_machine(|| {
+            let server = Server::start_as(user)?;
+            let function = deploy::program(&server, "network", &std::fs::read(&probe)?, 1_769)?;
+            row(&mut table, user, &server, &function, &probe, rounds)?;
+            if user == User::Starting {
+                crowd = at_once(&server, &probe)?;
+            }
+            Ok(())
+        })?;
+    }
+    Ok(table + &crowd)
+}
+
+fn row(
+    table: &mut String,
+    user: User,
+    server: &Server,
+    function: &Function,
+    probe: &Path,
+    rounds: u32,
+) -> anyhow::Result<()> {
+    let mut figures: [(Vec<f64>, Vec<f64>); 2] = Default::default();
+    for _ in 0..rounds {
+        for ((ours, bare), (what, number)) in figures
+            .iter_mut()
+            .zip([("connect", CONNECTS), ("send", SEND_MS)])
+        {
+            let words = [what, FAR_ADDRESS, FAR_PORT, number];
+            bare.push(run(probe, &words)?);
+            ours.push(invoke(server, function, &words)?);
+        }
+    }
+    let [(connects, bare_connects), (sent, bare_sent)] = &figures;
+    writeln!(
+        table,
+        "{:<26} {:>10.1} {:>10.1} {:>7.2} {:>11.0} {:>10.0} {:>7.2}",
+        user.name(),
+        median(connects) / 1e3,
+        median(bare_connects) / 1e3,
+        median_ratio(connects, bare_connects),
+        median(sent) / 1e6,
+        median(bare_sent) / 1e6,
+        median_ratio(sent, bare_sent),
+    )?;
+    Ok(())
+}
+
+/// All invokes are sent before the first answer is read, so that each needs an environment of its own.
+fn at_once(server: &Server, probe: &Path) -> anyhow::Result<String> {
+    let function = deploy::program(server, "crowd", &std::fs::read(probe)?, 128)?;
+    let request = function.request(server, &event(&["hold", FAR_ADDRESS, FAR_PORT, HOLD_MS]))?;
+    let start = Instant::now();
+    let mut connections = Vec::new();
+    for _ in 0..ENVIRONMENTS {
+        let mut connection = Connection::open(server.address)?;
+        connection.send(&request)?;
+        connections.push(connection);
+    }
+    let mut answered = 0;
+    for connection in &mut connections {
+        let (status, body) = connection.receive()?;
+        answered += usize::from(status == 200 && body == b"1");
+    }
+    let hold = Duration::from_millis(HOLD_MS.parse()?);
+    let beyond = start.elapsed().saturating_sub(hold).as_secs_f64();
+    deploy::delete(server, "crowd")?;
+    Ok(format!(
+        "{answered} of {ENVIRONMENTS} environments had a connection open at once; the last came after {beyond:.1} s\n"
+    ))
+}
+
+fn event(words: &[&str]) -> Vec<u8> {
+    format!("\"{}\"", words.join(" ")).into_bytes()
+}
+
+fn invoke(server: &Server, function: &Function, words: &[&str]) -> anyhow::Result<f64> {
+    let request = function.request(server, &event(words))?;
+    let mut connection = Connection::open(server.address)?;
+    let (status, body) = connection.call(&request)?;
+    let text = String::from_utf8_lossy(body);
+    ensure!(status == 200, "{words:?}: {status}: {text}");
+    text.parse().with_context(|| format!("{words:?}: {text}"))
+}
+
+fn run(probe: &Path, words: &[&str]) -> anyhow::Result<f64> {
+    let output = Command::new(probe)
+        .args(words)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()?;
+    let text = String::from_utf8(output.stdout)?;
+    text.trim()
+        .parse()
+        .with_context(|| format!("{words:?}: {text}"))
+}
+
+fn build() -> anyhow::Result<PathBuf> {
+    let source = workspace::target().join("bench-probe.c");
+    let program = workspace::target().join("bench-probe");
+    std::fs::write(&source, include_str!("probe.c"))?;
+    command(
+        Command::new("cc")
+            .args(["-O2", "-static", "-o"])
+            .arg(&program)
+            .arg(&source),
+    )?;
+    Ok(program)
+}
