@@ -22,6 +22,8 @@ const OPEN_MAX: usize = 1_024;
 /// How long the kernel's word of a closed socket is waited for; it takes a thousandth of a second. None comes while a
 /// program keeps a socket whose connection is broken.
 const WORD_TIMEOUT: Duration = Duration::from_millis(10);
+/// How long one more connection waits for a place. On a busy machine the kernel tells late of the ends.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Of one environment.
 #[derive(Debug, Default)]
@@ -49,9 +51,21 @@ struct Connection {
 }
 
 impl Traffic {
-    /// Whether one more connection may be made.
-    pub(super) fn has_room(&self) -> bool {
-        self.lock().open.len() < OPEN_MAX
+    /// Whether one more connection may be made, as soon as it may. The word of those that a program has just closed
+    /// may be on its way.
+    pub(super) async fn has_room(&self) -> bool {
+        let room = async {
+            loop {
+                let closed = self.closed.notified();
+                tokio::pin!(closed);
+                closed.as_mut().enable();
+                if self.lock().open.len() < OPEN_MAX {
+                    return;
+                }
+                closed.await;
+            }
+        };
+        timeout(ROOM_TIMEOUT, room).await.is_ok()
     }
 
     /// A connection is handed in that is not followed: only its number is known.

@@ -66,7 +66,7 @@ impl Uplink {
         to: SocketAddr,
     ) -> (Result<HandedIn, i32>, Option<String>) {
         self.pace.spend(ATTEMPT).await;
-        match self.attempt(like, to) {
+        match self.attempt(like, to).await {
             Ok(handed) => (Ok(handed), None),
             Err(refusal) => {
                 let line = match &refusal {
@@ -78,11 +78,12 @@ impl Uplink {
         }
     }
 
-    fn attempt(&self, like: &Likeness, to: SocketAddr) -> Result<HandedIn, Refusal> {
-        let to = self.gateway.admission.admit(&self.rules.now(), to)?;
-        if !self.traffic.has_room() {
+    async fn attempt(&self, like: &Likeness, to: SocketAddr) -> Result<HandedIn, Refusal> {
+        if !self.traffic.has_room().await {
             return Err(io::Error::from(Errno::ADDRNOTAVAIL).into());
         }
+        // After any wait, so that rules hold as they are now.
+        let to = self.gateway.admission.admit(&self.rules.now(), to)?;
         let begun = like.connect(to).map_err(of_a_program)?;
         self.gateway.endings.follow(begun.flow, &self.traffic);
         Ok(HandedIn {
