@@ -104,6 +104,12 @@ def test_long_answers_come_over_tcp(asker):
     assert len(asker("resolve", host="many.example")) == 80
 
 
+def test_the_same_names_again_and_again(asker):
+    """A program that keeps no connections asks for each; it is not slowed down."""
+    answered, took = asker("resolve_again", host="web.example", count=400)
+    assert answered == 400 and took < 5, took
+
+
 def test_questions_of_all_kinds(asker):
     assert asker("ask_by_hand", host="four.example") == [7, 0, 1, False]
     assert asker("ask_by_hand", host="x.tunnel.example", kind=16) == [7, 0, 1, False]

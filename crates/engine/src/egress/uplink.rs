@@ -21,7 +21,7 @@ use std::time::Duration;
 const ATTEMPT: Duration = Duration::from_micros(250);
 
 /// What the function's log says of the first query that is refused.
-const TOO_MANY_QUERIES: &str = "lambkin: names are asked for faster than 20 a second, after 100 at once: what is \
+const TOO_MANY_QUERIES: &str = "lambkin: new names are asked for faster than 20 a second, after 100 at once: what is \
     beyond that fails";
 
 /// What came of a query.

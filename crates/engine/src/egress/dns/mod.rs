@@ -81,7 +81,7 @@ impl Names {
         let Some(allowance) = allowance else {
             return Asked::Answer(query.told(Code::Refused));
         };
-        let Some(turn) = allowance.turn() else {
+        let Some(turn) = allowance.turn(query.for_resolver(0)) else {
             return Asked::TooMany(query.told(Code::ServerFailure));
         };
         self.asked.tell(function, &name);
