@@ -9,6 +9,7 @@
 //! It sleeps until a command, a child's end or a program's call arrives; a child that nobody waits for is reaped at once.
 
 use crate::control;
+use crate::kernel::watchdog;
 use crate::message::{Command, Report};
 use crate::network::{self, Network};
 use nix::sys::signal::{SigSet, Signal, kill};
@@ -45,13 +46,18 @@ pub fn run(has_network: bool) -> io::Result<()> {
                     None => return Ok(()),
                 },
                 Source::Network(source) => {
-                    init.network
-                        .iter_mut()
-                        .for_each(|network| network.serve(source));
+                    let network = init.network.iter_mut();
+                    watchdog::guard(|| network.for_each(|network| network.serve(source)));
                 }
             }
         }
-        init.network.iter_mut().for_each(Network::look_at_waiting);
+        if let Some(network) = init
+            .network
+            .as_mut()
+            .filter(|network| network.has_waiting())
+        {
+            watchdog::guard(|| network.look_at_waiting());
+        }
     }
 }
 
@@ -136,7 +142,7 @@ impl Init {
             }
             Command::Connected { id, outcome } => {
                 if let Some(network) = &mut self.network {
-                    network.connected(id, outcome);
+                    watchdog::guard(|| network.connected(id, outcome));
                 }
                 Ok(())
             }
@@ -217,7 +223,8 @@ impl Init {
                 None => break,
             }
         }
-        self.network.iter_mut().for_each(Network::rest);
+        let network = self.network.iter_mut();
+        watchdog::guard(|| network.for_each(Network::rest));
         match self.program.take().and(end) {
             Some(end) => tell(end),
             None => Ok(()),

@@ -26,6 +26,28 @@ pub(crate) fn read(process: Pid, address: u64, bytes: &mut [u8]) -> Result<(), E
     whole(count, bytes.len())
 }
 
+/// Puts `bytes` at `address` and behind it; EFAULT if less than all of it is there and may be written.
+pub(crate) fn write(process: Pid, address: u64, bytes: &[u8]) -> Result<(), Errno> {
+    let here = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    let there = place(address, bytes.len());
+    // SAFETY: the kernel reads `iov_len` bytes from a slice of that length, and writes to the other process where it
+    // may write itself.
+    let count = check(unsafe {
+        libc::process_vm_writev(
+            process.as_raw_pid(),
+            &raw const here,
+            1,
+            &raw const there,
+            1,
+            0,
+        ) as i64
+    })?;
+    whole(count, bytes.len())
+}
+
 fn place(address: u64, length: usize) -> libc::iovec {
     libc::iovec {
         // A number for the kernel alone, which is never a pointer of this process.

@@ -7,6 +7,7 @@
 pub(crate) mod child;
 pub(crate) mod filter;
 pub(crate) mod inherited;
+pub(crate) mod interfaces;
 pub(crate) mod landlock;
 pub(crate) mod memory;
 pub(crate) mod sockets;

@@ -5,8 +5,11 @@ use super::check;
 use rustix::io::Errno;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+/// Level and name of an option.
+pub(crate) type Setting = (i32, i32);
+
 /// An address as it lies in a program's memory: of any family, well-formed or not.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct RawAddress {
     bytes: [u8; RawAddress::BYTES_MAX],
     length: usize,
@@ -38,6 +41,28 @@ impl RawAddress {
 
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
+    }
+
+    /// Of a local socket: what is behind the family, up to where a path ends.
+    pub(crate) fn path(&self) -> &[u8] {
+        let path = self.bytes().get(2..).unwrap_or_default();
+        match path.iter().position(|byte| *byte == 0) {
+            // An abstract name, which may hold zeros.
+            Some(0) | None => path,
+            Some(end) => &path[..end],
+        }
+    }
+
+    /// Of a local socket: the same without the beginning of its path.
+    pub(crate) fn without(&self, beginning: usize) -> Self {
+        let mut shorter = Self {
+            bytes: [0; Self::BYTES_MAX],
+            length: self.length.saturating_sub(beginning),
+        };
+        shorter.bytes[..2].copy_from_slice(&self.bytes[..2]);
+        let rest = self.bytes().get(2 + beginning..).unwrap_or_default();
+        shorter.bytes[2..2 + rest.len()].copy_from_slice(rest);
+        shorter
     }
 
     /// `None` where there is not even a family.
@@ -118,4 +143,25 @@ fn get<T: Integers>(socket: BorrowedFd<'_>, level: i32, name: i32) -> Result<T, 
         )
     })?;
     Ok(value)
+}
+
+/// Sets on one socket what is set on another. What a socket has not, the other goes without.
+pub(crate) fn copy((level, name): Setting, from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
+    // Room for the longest: two numbers of 64 bits.
+    let mut value = [0_u8; 16];
+    let mut length = value.len() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes to an array of that length.
+    let got = unsafe {
+        libc::getsockopt(
+            from.as_raw_fd(),
+            level,
+            name,
+            value.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if got == 0 {
+        // SAFETY: the kernel reads as many bytes as it has written, from the same array.
+        unsafe { libc::setsockopt(to.as_raw_fd(), level, name, value.as_ptr().cast(), length) };
+    }
 }

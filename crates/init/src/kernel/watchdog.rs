@@ -1,18 +1,18 @@
 //! A bound on calls that could wait: pid 1 makes them on files that programs share, and a program may take away the
-//! flag that keeps them from waiting at any moment.
+//! flag that keeps them from waiting at any moment, or have the close of a connection wait for its last bytes.
 
 use std::ptr::null_mut;
 use std::sync::Once;
 
-/// Far longer than any such call takes that does not wait.
+/// Far longer than any call takes that does not wait.
 const PATIENCE_US: i64 = 20_000;
 
-/// Runs `call`, and interrupts it with EINTR if it waits.
-pub(crate) fn guard<T>(call: impl FnOnce() -> T) -> T {
+/// Runs `work`, and interrupts whatever in it waits with EINTR, again and again.
+pub(crate) fn guard<T>(work: impl FnOnce() -> T) -> T {
     static HANDLED: Once = Once::new();
     HANDLED.call_once(handle);
     set(PATIENCE_US);
-    let result = call();
+    let result = work();
     set(0);
     result
 }
@@ -22,7 +22,6 @@ fn set(left_us: i64) {
         tv_sec: 0,
         tv_usec: left_us,
     };
-    // Again and again, should the first one come before the call.
     let timer = libc::itimerval {
         it_interval: left,
         it_value: left,

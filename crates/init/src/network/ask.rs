@@ -3,11 +3,14 @@
 use super::waiting::{Request, Stage, Waiting, ended};
 use super::{Network, Verdict};
 use crate::control;
+use crate::kernel::sockets::{self, Setting};
 use crate::message::{CONNECTS_MAX, Connected, Report};
 use rustix::io::Errno;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
+
+const LINGER: Setting = (libc::SOL_SOCKET, libc::SO_LINGER);
 
 impl Network {
     pub(super) fn ask(
@@ -57,7 +60,7 @@ impl Network {
     }
 
     fn place_of(&self, id: u32) -> Option<usize> {
-        let asked = |waiting: &Waiting| waiting.stage == Stage::Asked(id);
+        let asked = |waiting: &Waiting| matches!(waiting.stage, Stage::Asked(of) if of == id);
         self.waiting.iter().position(asked)
     }
 
@@ -104,8 +107,11 @@ impl Network {
         self.wait_until(Request { socket, ..request }, Stage::Connecting, until)
     }
 
-    fn put(&self, request: &Request, socket: &OwnedFd) -> Result<(), Errno> {
+    /// Puts a socket in the place of the program's.
+    pub(super) fn put(&self, request: &Request, socket: &OwnedFd) -> Result<(), Errno> {
         let listener = self.listener.as_ref().ok_or(Errno::SRCH)?;
+        // What the server does not set: who closes last waits by it.
+        sockets::copy(LINGER, request.socket.as_fd(), socket.as_fd());
         let close_on_exec = request.caller.closes_on_exec(request.number);
         listener.put(request.call, request.number, socket.as_fd(), close_on_exec)
     }

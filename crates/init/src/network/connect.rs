@@ -1,12 +1,19 @@
-//! `connect`, `bind` and `listen`, made on a copy of the caller's socket.
+//! `connect`, made on a copy of the caller's socket, or asked of the server.
+//!
+//! ```text
+//!                       the sandbox's own address       any other                       of no family (the end of one)
+//! own socket            made on the copy                asked, if it is not connected   made on the copy
+//! machine's socket      a fresh own one in its place,   asked, if it is not connected   a fresh own one in its place
+//!                       if it is not connected
+//! ```
 
 use super::caller::Caller;
 use super::destination::Destination;
+use super::local::Place;
 use super::waiting::{Request, Stage};
-use super::{Network, Verdict, local};
+use super::{Network, Verdict, fresh};
 use crate::kernel::filter::Call;
 use crate::kernel::sockets::{self, RawAddress};
-use crate::kernel::watchdog;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
@@ -39,19 +46,17 @@ impl Network {
             caller,
             socket,
         };
-        let internet = family == AddressFamily::INET || family == AddressFamily::INET6;
-        match (internet, kind) {
-            (true, SocketType::STREAM) => {
+        match (family, kind) {
+            (AddressFamily::INET | AddressFamily::INET6, SocketType::STREAM) => {
                 let destination = Destination::of(family, &address);
                 self.connect_tcp(request, &address, destination, is_foreign)
             }
             _ if is_foreign => Err(Errno::PERM),
-            (false, _) if family == AddressFamily::UNIX => {
-                local::at_the_caller_s(&request.caller, &address, |address| {
-                    attempt(&request, address)
-                })
-                .map(|()| Verdict::Done)
+            (AddressFamily::UNIX, _) => {
+                let place = Place::of(&request.caller, address)?;
+                self.connect_local(request, place)
             }
+            // Datagrams and the routing tables: nothing that waits.
             _ => sockets::connect(request.socket.as_fd(), &address).map(|()| Verdict::Done),
         }
     }
@@ -67,16 +72,32 @@ impl Network {
             (Destination::Inside | Destination::Nobody, false) => {
                 self.connect_inside(request, address)
             }
-            // There is no way back for a socket of the machine's network.
-            (Destination::Inside | Destination::Nobody, true) => Err(Errno::ISCONN),
-            (Destination::Outside(to), _) => {
-                let state = sockets::tcp_state(request.socket.as_fd())?;
-                match told_of_earlier(&request.socket, state) {
-                    Err(Errno::ALREADY) if request.blocks => self.wait(request, Stage::Connecting),
-                    Err(Errno::AFNOSUPPORT) => self.ask(request, to),
-                    told => told.map(|()| Verdict::Done),
-                }
+            (Destination::Nobody, true) => {
+                let own = fresh::like(&request.socket)?;
+                self.put(&request, &own)?;
+                Ok(Verdict::Done)
             }
+            (Destination::Inside, true) => self.unless_connected(request, |network, request| {
+                let socket = fresh::like(&request.socket)?;
+                network.put(&request, &socket)?;
+                network.connect_inside(Request { socket, ..request }, address)
+            }),
+            (Destination::Outside(to), _) => {
+                self.unless_connected(request, |network, request| network.ask(request, to))
+            }
+        }
+    }
+
+    /// Goes on with a socket that is not connected; for any other the answer is the kernel's.
+    fn unless_connected(
+        &mut self,
+        request: Request,
+        go_on: impl FnOnce(&mut Self, Request) -> Result<Verdict, Errno>,
+    ) -> Result<Verdict, Errno> {
+        match told_of_earlier(&request.socket)? {
+            Some(Err(Errno::ALREADY)) if request.blocks => self.wait(request, Stage::Connecting),
+            Some(told) => told.map(|()| Verdict::Done),
+            None => go_on(self, request),
         }
     }
 
@@ -89,55 +110,32 @@ impl Network {
         }
     }
 
-    pub(super) fn bind(
-        &self,
-        call: &Call,
-        caller: &Caller,
-        socket: &OwnedFd,
-    ) -> Result<Verdict, Errno> {
-        let [_, at, length, ..] = call.arguments;
-        let address = caller.address(at, length)?;
-        if !self.is_waiting(call.id) {
-            return Ok(Verdict::Later);
+    /// One that blocks waits as long as the queue of who listens there is full.
+    fn connect_local(&mut self, request: Request, place: Place) -> Result<Verdict, Errno> {
+        match place.act(|address| attempt(&request, address)) {
+            Err(Errno::AGAIN | Errno::INPROGRESS) if request.blocks => {
+                self.wait(request, Stage::Trying(place))
+            }
+            result => result.map(|()| Verdict::Done),
         }
-        if self.is_foreign(socket)? {
-            return Err(Errno::INVAL);
-        }
-        let bound = match sockopt::socket_domain(socket)? {
-            AddressFamily::UNIX => local::at_the_caller_s(caller, &address, |address| {
-                sockets::bind(socket.as_fd(), address)
-            }),
-            _ => sockets::bind(socket.as_fd(), &address),
-        };
-        bound.map(|()| Verdict::Done)
-    }
-
-    pub(super) fn listen(&self, call: &Call, socket: &OwnedFd) -> Result<Verdict, Errno> {
-        if !self.is_waiting(call.id) {
-            return Ok(Verdict::Later);
-        }
-        if self.is_foreign(socket)? {
-            return Err(Errno::INVAL);
-        }
-        rustix::net::listen(socket, call.arguments[1] as i32).map(|()| Verdict::Done)
     }
 
     /// Whether a socket is of the machine's network. What is no socket fails with ENOTSOCK.
     pub(super) fn is_foreign(&self, socket: &OwnedFd) -> Result<bool, Errno> {
-        Ok(sockets::network_of(socket.as_fd())? != self.own)
+        Ok(sockets::network_of(socket.as_fd())? != self.own_network)
     }
 }
 
 /// Connects without waiting.
-fn attempt(request: &Request, address: &RawAddress) -> Result<(), Errno> {
+pub(super) fn attempt(request: &Request, address: &RawAddress) -> Result<(), Errno> {
     let socket = request.socket.as_fd();
-    let connect = || watchdog::guard(|| sockets::connect(socket, address));
+    let connect = || sockets::connect(socket, address);
     let result = match request.blocks {
         true => without_waiting(socket, connect)?,
         false => connect(),
     };
     match result {
-        // Somebody took the flag away, and the connection is on its way all the same.
+        // Somebody took the flag away, and it is on its way all the same.
         Err(Errno::INTR) => Err(Errno::INPROGRESS),
         other => other,
     }
@@ -152,20 +150,22 @@ fn without_waiting<T>(socket: BorrowedFd<'_>, act: impl FnOnce() -> T) -> Result
     Ok(result)
 }
 
-/// How an earlier connect of a TCP socket is or ended, as another one would be told; EAFNOSUPPORT if there was none or
-/// its failure has been told.
-fn told_of_earlier(socket: &OwnedFd, state: u8) -> Result<(), Errno> {
-    match state {
-        SYN_SENT | SYN_RECEIVED => Err(Errno::ALREADY),
-        _ => match end_of(socket.as_fd()) {
+/// How an earlier connect of a TCP socket is or ended, as another one would be told; `None` if there was none, or its
+/// failure has been told.
+fn told_of_earlier(socket: &OwnedFd) -> Result<Option<Result<(), Errno>>, Errno> {
+    Ok(match sockets::tcp_state(socket.as_fd())? {
+        SYN_SENT | SYN_RECEIVED => Some(Err(Errno::ALREADY)),
+        state => match end_of(socket.as_fd()) {
+            Err(Errno::AFNOSUPPORT) if state == CLOSED => None,
             // So says a module for security in any state.
-            Err(Errno::AFNOSUPPORT) if state != CLOSED => Err(Errno::ISCONN),
-            told => told,
+            Err(Errno::AFNOSUPPORT) => Some(Err(Errno::ISCONN)),
+            told => Some(told),
         },
-    }
+    })
 }
 
-/// How a connect ended that is not on its way any more; the kernel takes it as told.
+/// How a connect ended that is not on its way any more; the kernel takes it as told. It begins none: the address is of
+/// no family.
 pub(super) fn end_of(socket: BorrowedFd<'_>) -> Result<(), Errno> {
-    watchdog::guard(|| sockets::connect(socket, &RawAddress::NONE))
+    sockets::connect(socket, &RawAddress::NONE)
 }

@@ -5,6 +5,7 @@
 //!                                                   └─ other ─▶ Asked ─ server's socket ─▶ put in place ─┬─▶ result
 //!                                                                 └─ errno ─▶ result      Connecting ◀───┘
 //! bind, listen ─▶ copy of the socket, address read once ─▶ made on the copy, if it is of the sandbox's own network
+//! ioctl about interfaces ─▶ asked on a socket of pid 1
 //! ```
 //! What keeps a program from changing its mind between the look and the deed: nothing is made on a number or an
 //! address of the program, only on the copy of a file and the copy of an address; no call is ever let through to the
@@ -12,9 +13,12 @@
 //! address is made on it. Nothing here waits: what takes time is polled for, beside all else that pid 1 does.
 
 mod ask;
+mod bind;
 mod caller;
 mod connect;
 mod destination;
+mod fresh;
+mod interfaces;
 mod local;
 mod names;
 mod waiting;
@@ -53,8 +57,9 @@ enum Verdict {
 pub(crate) struct Network {
     filter: Vec<sock_filter>,
     has_landlock: bool,
-    /// The kernel's number of the sandbox's own network.
-    own: u64,
+    /// A socket of the sandbox's own network, and the kernel's number of that.
+    own_socket: OwnedFd,
+    own_network: u64,
     /// Of the program that runs.
     listener: Option<Listener>,
     waiting: Vec<Waiting>,
@@ -83,7 +88,7 @@ impl Network {
             vec![0; usize::try_from(filter.metadata()?.len()).map_err(io::Error::other)?];
         // Its position is shared with every other sandbox.
         filter.read_exact_at(&mut bytes, 0)?;
-        let own = socket_with(
+        let own_socket = socket_with(
             AddressFamily::INET,
             SocketType::DGRAM,
             SocketFlags::CLOEXEC,
@@ -92,7 +97,8 @@ impl Network {
         Ok(Self {
             filter: filter::program(&bytes),
             has_landlock: landlock::has_network(),
-            own: sockets::network_of(own.as_fd())?,
+            own_network: sockets::network_of(own_socket.as_fd())?,
+            own_socket,
             listener: None,
             waiting: Vec::new(),
             given: Vec::new(),
@@ -180,6 +186,7 @@ impl Network {
             libc::SYS_connect => self.connect(call, caller, socket),
             libc::SYS_bind => self.bind(call, &caller, &socket),
             libc::SYS_listen => self.listen(call, &socket),
+            libc::SYS_ioctl => self.tell_interfaces(call, &caller, &socket),
             _ => Err(Errno::NOSYS),
         }
     }

@@ -1,7 +1,8 @@
 //! Calls that wait for their answer: for the server's, or for the end of a connection.
 
 use super::caller::Caller;
-use super::connect::end_of;
+use super::connect::{attempt, end_of};
+use super::local::Place;
 use super::{Network, Verdict};
 use crate::kernel::sockets;
 use crate::message::CONNECTS_MAX;
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// Between two looks whether those who wait for a connection are still there.
 const LOOK: Duration = Duration::from_secs(1);
+/// Between two tries for a place in a queue.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A `connect`.
 #[derive(Debug)]
@@ -28,12 +31,14 @@ pub(super) struct Request {
 }
 
 /// What it waits for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Stage {
     /// The server's answer to the request of this number.
     Asked(u32),
     /// The end of the connection of its socket.
     Connecting,
+    /// A place in the queue of a local socket that listens, for which it tries again and again.
+    Trying(Place),
 }
 
 /// One that waits.
@@ -62,62 +67,65 @@ impl Network {
         stage: Stage,
         until: Option<Instant>,
     ) -> Result<Verdict, Errno> {
-        if stage == Stage::Connecting && has_ended(request.socket.as_fd()) {
-            return ended(&request.socket).map(|()| Verdict::Done);
+        let waiting = Waiting {
+            request,
+            stage,
+            until,
+        };
+        if let Some(result) = waiting.result() {
+            return result.map(|()| Verdict::Done);
         }
         if self.waiting.len() >= CONNECTS_MAX {
             return Err(Errno::AGAIN);
         }
-        self.waiting.push(Waiting {
-            request,
-            stage,
-            until,
-        });
+        self.waiting.push(waiting);
         Ok(Verdict::Later)
     }
 
     /// Sockets whose end of connecting somebody waits for.
     pub(super) fn connecting(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let connecting = |waiting: &&Waiting| waiting.stage == Stage::Connecting;
+        let connecting = |waiting: &&Waiting| matches!(waiting.stage, Stage::Connecting);
         let waiting = self.waiting.iter().filter(connecting);
         waiting.map(|waiting| waiting.request.socket.as_fd())
     }
 
     /// Time until something is to be looked at again, whatever happens.
     pub(crate) fn patience(&self) -> Option<Duration> {
-        let deadlines = self.waiting.iter().filter_map(|waiting| waiting.until);
-        let left = deadlines
-            .min()
-            .map(|until| until.saturating_duration_since(Instant::now()));
-        let look = self.connecting().next().map(|_| LOOK);
-        [left, look].into_iter().flatten().min()
+        let now = Instant::now();
+        let times = self.waiting.iter().flat_map(|waiting| {
+            let look = match waiting.stage {
+                Stage::Asked(_) => None,
+                Stage::Connecting => Some(LOOK),
+                Stage::Trying(_) => Some(PAUSE),
+            };
+            let left = |until: Instant| until.saturating_duration_since(now);
+            [look, waiting.until.map(left)]
+        });
+        times.flatten().min()
+    }
+
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// Answers those whose connection has ended, or whose time has.
     pub(crate) fn look_at_waiting(&mut self) {
         let now = Instant::now();
-        let mut index = 0;
-        while let Some(waiting) = self.waiting.get_mut(index) {
-            let is_connecting = waiting.stage == Stage::Connecting;
-            let result = match waiting {
-                _ if is_connecting && has_ended(waiting.request.socket.as_fd()) => {
-                    Some(ended(&waiting.request.socket))
-                }
-                // As the kernel tells it.
-                _ if waiting.until.is_some_and(|until| until <= now) => {
-                    Some(Err(Errno::INPROGRESS))
-                }
-                _ => None,
-            };
-            let call = waiting.request.call;
+        for waiting in std::mem::take(&mut self.waiting) {
+            let Waiting {
+                request,
+                stage,
+                until,
+            } = &waiting;
+            let is_late = until.is_some_and(|until| until <= now);
+            let result = waiting.result().or(is_late.then(|| Err(stage.too_late())));
             if let Some(result) = result {
-                waiting.until = None;
-                self.answer(call, result.map(|()| 0));
+                self.answer(request.call, result.map(|()| 0));
             }
-            let is_over = is_connecting && (result.is_some() || !self.is_waiting(call));
-            match is_over {
-                true => drop(self.waiting.swap_remove(index)),
-                false => index += 1,
+            let is_asked = matches!(stage, Stage::Asked(_));
+            if is_asked || result.is_none() && self.is_waiting(request.call) {
+                let until = until.filter(|_| !is_late);
+                self.waiting.push(Waiting { until, ..waiting });
             }
         }
     }
@@ -126,6 +134,31 @@ impl Network {
     pub(super) fn forget_calls(&mut self) {
         self.waiting
             .retain(|waiting| matches!(waiting.stage, Stage::Asked(_)));
+    }
+}
+
+impl Waiting {
+    /// What it waits for, if that is there. What the server is asked for comes by itself.
+    fn result(&self) -> Option<Result<(), Errno>> {
+        let request = &self.request;
+        match &self.stage {
+            Stage::Connecting if has_ended(request.socket.as_fd()) => Some(ended(&request.socket)),
+            Stage::Trying(place) => match place.act(|address| attempt(request, address)) {
+                Err(Errno::AGAIN | Errno::INPROGRESS) => None,
+                result => Some(result),
+            },
+            Stage::Connecting | Stage::Asked(_) => None,
+        }
+    }
+}
+
+impl Stage {
+    /// What the kernel answers when a program's own time is over.
+    fn too_late(&self) -> Errno {
+        match self {
+            Self::Trying(_) => Errno::AGAIN,
+            Self::Asked(_) | Self::Connecting => Errno::INPROGRESS,
+        }
     }
 }
 

@@ -33,15 +33,26 @@ pub(crate) const ALL: &[Case] = &[
         "the_runtime_api_is_reached_from_inside",
         programs::reach_the_runtime_api,
     ),
-    ("connections_lead_out", network::connections_lead_out),
+    ("connections_lead_out", network::out::connections_lead_out),
+    (
+        "local_sockets_are_the_caller_s",
+        network::inside::local_sockets_are_the_caller_s,
+    ),
+    (
+        "interfaces_are_the_sandbox_s_own",
+        network::inside::interfaces_are_the_sandbox_s_own,
+    ),
     (
         "names_are_asked_of_the_server",
-        network::names_are_asked_of_the_server,
+        network::inside::names_are_asked_of_the_server,
     ),
-    ("waits_are_the_program_s", network::waits_are_the_program_s),
+    (
+        "waits_are_the_program_s",
+        network::out::waits_are_the_program_s,
+    ),
     (
         "loopback_is_the_sandbox_s_own",
-        network::loopback_is_the_sandbox_s_own,
+        network::inside::loopback_is_the_sandbox_s_own,
     ),
     (
         "every_allowed_call_is_answered_by_the_kernel",

@@ -1,7 +1,9 @@
 //! From the table to the kernel's program: a binary search over ranges of calls with the same verdict.
 
 use super::options::SETTABLE;
-use super::table::{Check, PRCTL_OPTIONS, Rule, Verdict};
+use super::table::{
+    ABOUT_INTERFACES, Check, OF_THE_SOCKET, PRCTL_OPTIONS, Rule, SOCKET_REQUESTS, Verdict,
+};
 use libc::sock_filter;
 
 /// Where the kernel puts the number, the architecture and the arguments of a call.
@@ -105,7 +107,7 @@ fn leaf(end: End) -> Vec<sock_filter> {
         End::Kill => vec![instruction(RETURN, libc::SECCOMP_RET_KILL_PROCESS)],
         End::Verdict(Verdict::Allow) => vec![instruction(RETURN, libc::SECCOMP_RET_ALLOW)],
         End::Verdict(Verdict::Refuse(errno)) => refuse(i32::from(errno)),
-        End::Verdict(Verdict::Ask) => vec![instruction(RETURN, libc::SECCOMP_RET_USER_NOTIF)],
+        End::Verdict(Verdict::Ask) => ask(),
         End::Verdict(Verdict::Check(check)) => check_code(check),
     }
 }
@@ -160,6 +162,7 @@ fn check_code(check: Check) -> Vec<sock_filter> {
             on(argument, chain([clear, refuse(libc::EOPNOTSUPP), allow()]))
         }
         Check::PlainSocketOptions => socket_option_code(),
+        Check::NoInterfaces => interface_code(),
         Check::AlwaysDumpable => {
             let dumpable = [libc::PR_SET_DUMPABLE as u32];
             on(0, either(&dumpable, refuse(0), allow()))
@@ -197,6 +200,32 @@ fn socket_code() -> Vec<sock_filter> {
     on(0, either(&[libc::AF_UNIX as u32], allow(), other))
 }
 
+/// Requests for sockets alone; all others are terminals' and files'.
+fn interface_code() -> Vec<sock_filter> {
+    let allow = || vec![instruction(RETURN, libc::SECCOMP_RET_ALLOW)];
+    let questions: Vec<u32> = ABOUT_INTERFACES
+        .iter()
+        .map(|request| *request as u32)
+        .collect();
+    let others = either(&questions, ask(), refuse(libc::EOPNOTSUPP));
+    let for_sockets = within(&OF_THE_SOCKET, allow(), others);
+    on(1, within(&SOCKET_REQUESTS, for_sockets, allow()))
+}
+
+/// One way for a range of values, another way for all others. Each way ends the program.
+fn within(
+    values: &std::ops::Range<u32>,
+    then: Vec<sock_filter>,
+    otherwise: Vec<sock_filter>,
+) -> Vec<sock_filter> {
+    let left = then.len() as u8;
+    let tests = vec![
+        branch(AT_LEAST, values.start, 0, left + 1),
+        branch(AT_LEAST, values.end, left, 0),
+    ];
+    chain([tests, then, otherwise])
+}
+
 /// One level after the other, and within it one name after the other.
 fn socket_option_code() -> Vec<sock_filter> {
     let allow = || vec![instruction(RETURN, libc::SECCOMP_RET_ALLOW)];
@@ -230,6 +259,10 @@ fn chain<const N: usize>(parts: [Vec<sock_filter>; N]) -> Vec<sock_filter> {
 
 fn argument(index: u32) -> sock_filter {
     instruction(LOAD, ARGUMENTS + 8 * index)
+}
+
+fn ask() -> Vec<sock_filter> {
+    vec![instruction(RETURN, libc::SECCOMP_RET_USER_NOTIF)]
 }
 
 fn refuse(errno: i32) -> Vec<sock_filter> {

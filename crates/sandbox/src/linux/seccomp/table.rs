@@ -40,6 +40,8 @@ pub(super) enum Check {
     NoFastOpen { argument: u32 },
     /// `setsockopt`: the options of `options`.
     PlainSocketOptions,
+    /// `ioctl`: of what is for sockets, only questions about interfaces, which pid 1 answers, and about the socket.
+    NoInterfaces,
     /// `prctl`: whether its memory may be looked at stays as it is, and is answered like a success. All of a sandbox is
     /// one user's, whose other processes can do nothing of that kind; pid 1 must, to make the program's calls for it.
     AlwaysDumpable,
@@ -189,7 +191,29 @@ const ASKED: &[Rule] = &[
         libc::SYS_setsockopt,
         Verdict::Check(Check::PlainSocketOptions),
     ),
+    (libc::SYS_ioctl, Verdict::Check(Check::NoInterfaces)),
     (libc::SYS_prctl, Verdict::Check(Check::AlwaysDumpable)),
+];
+
+/// Requests of `ioctl` that are for sockets, in the numbers of asm-generic/sockios.h and those of drivers behind them.
+pub(super) const SOCKET_REQUESTS: std::ops::Range<u32> = 0x8900..0x8c00;
+/// Those that are about the socket itself: its owner, its mark of urgent data, its time stamp.
+pub(super) const OF_THE_SOCKET: std::ops::Range<u32> = 0x8901..0x8908;
+/// Questions about interfaces: each is asked and answered within a `struct ifreq`, but SIOCGIFCONF.
+pub(super) const ABOUT_INTERFACES: &[libc::c_ulong] = &[
+    libc::SIOCGIFNAME,
+    libc::SIOCGIFCONF,
+    libc::SIOCGIFFLAGS,
+    libc::SIOCGIFADDR,
+    libc::SIOCGIFDSTADDR,
+    libc::SIOCGIFBRDADDR,
+    libc::SIOCGIFNETMASK,
+    libc::SIOCGIFMETRIC,
+    libc::SIOCGIFMTU,
+    libc::SIOCGIFHWADDR,
+    libc::SIOCGIFINDEX,
+    libc::SIOCGIFTXQLEN,
+    libc::SIOCGIFMAP,
 ];
 
 const fn no_fast_open(argument: u32) -> Verdict {

@@ -1,6 +1,6 @@
 //! The compiled program, run by an interpreter of its own for every number, and by the kernel for real calls.
 
-use super::table::{Holder, Verdict, rules};
+use super::table::{Holder, Verdict, rules, rules_of_programs};
 use super::*;
 use std::collections::HashMap;
 
@@ -253,4 +253,114 @@ fn the_kernel_obeys_for_every_call() {
 fn is_filtered() -> bool {
     let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
     status.contains("Seccomp:\t2")
+}
+
+/// What the second filter of programs does with a call.
+fn of_a_program(number: libc::c_long, arguments: [u32; 4]) -> u32 {
+    let program = compile::compile(&rules_of_programs(), Verdict::Allow);
+    run(&program, OWN, number as u32, arguments)
+}
+
+const ASK: u32 = libc::SECCOMP_RET_USER_NOTIF;
+
+#[test]
+fn programs_ask_for_addresses_and_no_other_call() {
+    for number in 0..700 {
+        let asked = [libc::SYS_connect, libc::SYS_bind, libc::SYS_listen].contains(&number);
+        let got = of_a_program(number, [0; 4]);
+        assert_eq!(got == ASK, asked, "{number}");
+        // The first filter lets through what the second one decides, or there would be nothing to decide.
+        let first = run(&program(Holder::Helper), OWN, number as u32, [0; 4]);
+        let second = rules_of_programs()
+            .iter()
+            .any(|(known, _)| *known == number);
+        assert!(!second || first != refused(libc::ENOSYS), "{number}");
+    }
+    assert_eq!(
+        of_a_program(libc::SYS_pidfd_getfd, [0; 4]),
+        refused(libc::EPERM)
+    );
+    assert_eq!(call(libc::SYS_pidfd_getfd, [0; 3]), refused(libc::EPERM));
+    let helper = program(Holder::Helper);
+    assert_eq!(
+        run(&helper, OWN, libc::SYS_pidfd_getfd as u32, [0; 4]),
+        ALLOW
+    );
+    assert_eq!(
+        run(&helper, OWN, libc::SYS_ptrace as u32, [0; 4]),
+        refused(libc::EPERM)
+    );
+}
+
+#[test]
+fn no_data_begin_a_connection() {
+    let fast = libc::MSG_FASTOPEN as u32;
+    let plain = (libc::MSG_NOSIGNAL | libc::MSG_MORE | libc::MSG_ZEROCOPY) as u32;
+    for (number, at) in [
+        (libc::SYS_sendto, 3),
+        (libc::SYS_sendmsg, 2),
+        (libc::SYS_sendmmsg, 3),
+    ] {
+        let with = |flags| {
+            let mut arguments = [0; 4];
+            arguments[at] = flags;
+            of_a_program(number, arguments)
+        };
+        assert_eq!(with(plain), ALLOW);
+        assert_eq!(with(fast), refused(libc::EOPNOTSUPP));
+        assert_eq!(with(fast | plain), refused(libc::EOPNOTSUPP));
+    }
+}
+
+#[test]
+fn only_listed_options_are_set() {
+    let set = |level: i32, name: i32| {
+        of_a_program(libc::SYS_setsockopt, [0, level as u32, name as u32, 0])
+    };
+    for level in -1..300 {
+        let listed = options::SETTABLE.iter().find(|known| known.level == level);
+        for name in -1..256 {
+            let allowed = listed.is_some_and(|known| known.names.contains(&name));
+            let expected = if allowed {
+                ALLOW
+            } else {
+                refused(libc::ENOPROTOOPT)
+            };
+            assert_eq!(set(level, name), expected, "{level} {name}");
+        }
+    }
+}
+
+#[test]
+fn interfaces_are_asked_of_pid_1() {
+    let ioctl = |request: u32| of_a_program(libc::SYS_ioctl, [0, request, 0, 0]);
+    for question in table::ABOUT_INTERFACES {
+        assert_eq!(ioctl(*question as u32), ASK, "{question:#x}");
+    }
+    for about_itself in [0x8904, 0x8905, 0x8906, 0x8907] {
+        assert_eq!(ioctl(about_itself), ALLOW);
+    }
+    // ARP, ethtool, wireless, devices' own, a network's own name space.
+    for other in [
+        0x8954, 0x8946, 0x8b01, 0x89f0, 0x89ff, 0x8900, 0x8908, 0x8bff, 0x894c,
+    ] {
+        assert_eq!(ioctl(other), refused(libc::EOPNOTSUPP), "{other:#x}");
+    }
+    for elsewhere in [
+        libc::FIONREAD as u32,
+        libc::TIOCGWINSZ as u32,
+        0x88ff,
+        0x8c00,
+        0,
+    ] {
+        assert_eq!(ioctl(elsewhere), ALLOW, "{elsewhere:#x}");
+    }
+}
+
+#[test]
+fn programs_stay_as_open_as_pid_1_needs_them() {
+    let prctl = |option: i32| of_a_program(libc::SYS_prctl, [option as u32, 0, 0, 0]);
+    assert_eq!(prctl(libc::PR_SET_DUMPABLE), refused(0));
+    assert_eq!(prctl(libc::PR_GET_DUMPABLE), ALLOW);
+    assert_eq!(prctl(libc::PR_SET_NAME), ALLOW);
 }
