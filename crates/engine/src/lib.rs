@@ -25,7 +25,7 @@ mod trace;
 
 /// How strongly environments are isolated on a machine.
 pub mod isolation {
-    pub use lambkin_sandbox::{ControlGroups, Isolation, Tmp, Users};
+    pub use lambkin_sandbox::{ControlGroups, Isolation, Network, Tmp, Users};
 }
 
 use admission::Admission;

@@ -14,8 +14,10 @@ mod kernel;
 pub mod message;
 mod network;
 mod run;
+mod trial;
 mod unpack;
 
 pub use network::{ADDRESS_V4, ADDRESS_V6};
 pub use run::run;
+pub use trial::try_network;
 pub use unpack::{UnpackError, unpack, unpack_into};

@@ -1,5 +1,5 @@
 //! `lambkin-init run`, `lambkin-init run network` or `lambkin-init unpack BYTES_MAX ENTRIES_MAX`: which work this pid 1
-//! has.
+//! has. `lambkin-init try` is a program that tries the network, and ends with the error number that it met.
 
 use std::process::ExitCode;
 
@@ -13,6 +13,11 @@ fn main() -> ExitCode {
             (Ok(bytes_max), Ok(entries_max)) => lambkin_init::unpack(bytes_max, entries_max),
             _ => return ExitCode::from(2),
         },
+        [_, "try"] => {
+            let met = lambkin_init::try_network().err();
+            let errno = met.map_or(0, |error| error.raw_os_error());
+            return ExitCode::from(u8::try_from(errno).unwrap_or(u8::MAX));
+        }
         _ => return ExitCode::from(2),
     };
     if done.is_ok() {

@@ -16,6 +16,8 @@ pub struct Isolation {
     pub tmp: Tmp,
     /// Version of the kernel's Landlock interface, 0 where there is none.
     pub landlock: u32,
+    /// How connections lead out.
+    pub network: Network,
     /// What is not there, with remedies.
     pub missing: Vec<Missing>,
 }
@@ -49,6 +51,15 @@ pub enum Tmp {
     Memory,
 }
 
+/// The way out of a sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Network {
+    /// Pid 1 is notified of each `connect`, and the server makes it.
+    Notification,
+    /// There is none: sandboxes have loopback alone.
+    None,
+}
+
 /// What a sandbox is made of, as far as a machine may lack it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Part {
@@ -62,6 +73,8 @@ pub enum Part {
     Storage,
     /// The second layer for files, signals and abstract sockets.
     Landlock,
+    /// Connections out of sandboxes.
+    Network,
 }
 
 /// What this machine cannot give, with the remedy; printed at start.
@@ -85,6 +98,7 @@ impl Isolation {
             control_groups: ControlGroups::None,
             tmp: Tmp::Memory,
             landlock: 0,
+            network: Network::None,
             missing,
         }
     }

@@ -39,7 +39,7 @@ pub use code_trees::CodeTree;
 pub use config::SpawnerConfig;
 pub use error::{Error, Rejection, UnpackError};
 pub use handle::Spawner;
-pub use isolation::{ControlGroups, Isolation, Tmp, Users};
+pub use isolation::{ControlGroups, Isolation, Network, Tmp, Users};
 pub use linux::privilege::{drop_privileges, is_root};
 pub use linux::seccomp::{allowed_calls, decided_calls};
 pub use missing::{Missing, Part};

@@ -78,6 +78,38 @@ pub(crate) fn no_landlock() -> Missing {
     )
 }
 
+/// Connections that lead out.
+pub(crate) fn no_network(failure: &Failure) -> Missing {
+    Missing::limit(
+        Part::Network,
+        format!(
+            "functions have no network beyond their own loopback ({}: {})",
+            failure.step,
+            failure.source()
+        ),
+        network_remedy(failure.errno),
+    )
+}
+
+fn network_remedy(errno: i32) -> &'static str {
+    let ptrace = std::fs::read_to_string(YAMA_PTRACE).ok();
+    let ptrace = ptrace.and_then(|text| text.trim().parse().ok());
+    match errno {
+        libc::EPERM if ptrace.is_some_and(|scope: u32| scope >= YAMA_ADMIN_ONLY) => YAMA,
+        libc::EBUSY => {
+            "somebody listens to the system calls of lambkin already, as some container engines do \
+             (seccomp notifications): start it outside of that container"
+        }
+        _ => "Linux 5.15 or newer with seccomp notifications is needed (CONFIG_SECCOMP_FILTER)",
+    }
+}
+
+/// Who may look into other processes of the same user.
+const YAMA_PTRACE: &str = "/proc/sys/kernel/yama/ptrace_scope";
+/// From here on a parent may not look into its children any more.
+const YAMA_ADMIN_ONLY: u32 = 2;
+const YAMA: &str = "let parents look into their children: sysctl -w kernel.yama.ptrace_scope=1";
+
 const USER_NAMESPACES: &str = "allow user name spaces: sysctl -w kernel.unprivileged_userns_clone=1 \
     user.max_user_namespaces=100000; or start as root";
 const PROC: &str = "/proc is partly covered, as in a container: start outside of it, or run the container \

@@ -1,7 +1,7 @@
 //! How strongly a function is isolated here: a field of its configuration that AWS does not have, and that AWS's
 //! clients skip.
 
-use lambkin_engine::isolation::{ControlGroups, Isolation, Tmp, Users};
+use lambkin_engine::isolation::{ControlGroups, Isolation, Network, Tmp, Users};
 use serde::Serialize;
 
 /// `Isolation` of a function's configuration.
@@ -18,6 +18,8 @@ pub(super) struct Shown {
     tmp: &'static str,
     /// Version of the kernel's interface; 0 is none.
     landlock: u32,
+    /// How connections lead out: `Notification` or `None`.
+    network: &'static str,
     /// What is missing, and what to do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing: Vec<String>,
@@ -43,6 +45,10 @@ pub(super) fn shown(isolation: &Isolation) -> Shown {
             Tmp::Memory => "Memory",
         },
         landlock: isolation.landlock,
+        network: match isolation.network {
+            Network::Notification => "Notification",
+            Network::None => "None",
+        },
         missing: isolation
             .missing
             .iter()

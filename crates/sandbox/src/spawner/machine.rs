@@ -15,7 +15,7 @@ use super::users::Users;
 use crate::config::SpawnerConfig;
 use crate::creation::{self, Begun, Blueprint, Host, Job};
 use crate::failure::{Failure, at};
-use crate::isolation::{self, ControlGroups, Isolation, Tmp};
+use crate::isolation::{self, ControlGroups, Isolation, Network, Tmp};
 use crate::linux::cgroup::{self, Group, Hierarchy};
 use crate::linux::mount_spaces::MountSpaces;
 use crate::linux::tmp_image::TmpImages;
@@ -46,7 +46,7 @@ pub(super) struct Machine {
     templates: RootTemplates,
     tmp: Option<TmpImages>,
     /// Whether connections can lead out of sandboxes.
-    has_network: bool,
+    pub(super) has_network: bool,
     pub(super) trees: CodeTrees,
 }
 
@@ -118,6 +118,10 @@ impl Machine {
                 None => Tmp::Memory,
             },
             landlock: landlock::version(),
+            network: match self.has_network {
+                true => Network::Notification,
+                false => Network::None,
+            },
             missing,
         }
     }

@@ -17,6 +17,7 @@ mod create;
 mod destroy;
 mod event_loop;
 mod machine;
+mod network_trial;
 mod probe;
 mod root_templates;
 mod unpack;
@@ -56,7 +57,7 @@ fn serve(socket: OwnedFd) -> Result<(), Failure> {
         Ok(machine) => machine,
         Err(failure) => return refuse(&socket, missing, failure),
     };
-    if let Err(failure) = probe::run(&mut machine) {
+    if let Err(failure) = probe::run(&mut machine, &mut missing) {
         return refuse(&socket, missing, failure);
     }
     welcome(&socket, machine.isolation(missing))?;

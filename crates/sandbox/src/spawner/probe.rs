@@ -9,9 +9,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::machine::{Machine, Started};
+use super::network_trial;
 use crate::creation::{Begun, Setup};
 use crate::failure::{Failure, at};
 use crate::linux::pidfd;
+use crate::missing::{self, Missing};
 use crate::protocol::{self, CreateSandbox};
 use crate::spec::Root;
 
@@ -21,8 +23,20 @@ const MEMORY_BYTES: u64 = 64 << 20;
 const TMP_BYTES: u64 = 512 << 20;
 const PROCESSES_MAX: u32 = 16;
 
-/// Makes a sandbox with an empty /var/task and waits until its pid 1 is ready.
-pub(super) fn run(machine: &mut Machine) -> Result<(), Failure> {
+/// Tries a sandbox whose programs have a network, and where there is none to be had one without.
+pub(super) fn run(machine: &mut Machine, missing: &mut Vec<Missing>) -> Result<(), Failure> {
+    match try_one(machine) {
+        Err(failure) if machine.has_network => {
+            machine.has_network = false;
+            missing.push(missing::no_network(&failure));
+            try_one(machine)
+        }
+        tried => tried,
+    }
+}
+
+/// Makes a sandbox with an empty /var/task, waits until its pid 1 is ready, and tries the network if it has one.
+fn try_one(machine: &mut Machine) -> Result<(), Failure> {
     let (tree, mount) = machine.trees.begin(0, 0, (0, 0))?;
     drop(mount);
     machine.trees.seal(tree)?;
@@ -36,6 +50,10 @@ pub(super) fn run(machine: &mut Machine) -> Result<(), Failure> {
     let Started { begun, group, uid } = machine.start_sandbox(&wanted)?;
     let until = Instant::now() + TIMEOUT;
     let ready = hear(&begun, until);
+    let tried = ready.and_then(|()| match machine.has_network {
+        true => network_trial::run(&begun, until),
+        false => Ok(()),
+    });
     let ended = pidfd::kill(&begun.process).map_err(at("kill a sandbox"));
     let ended = ended.and_then(|()| wait(&begun.process, until));
     pidfd::reap(&begun.process);
@@ -44,7 +62,7 @@ pub(super) fn run(machine: &mut Machine) -> Result<(), Failure> {
     }
     machine.release_user(uid);
     machine.trees.free(tree);
-    ready.and(ended)
+    tried.and(ended)
 }
 
 fn hear(begun: &Begun, until: Instant) -> Result<(), Failure> {
@@ -63,7 +81,7 @@ fn hear(begun: &Begun, until: Instant) -> Result<(), Failure> {
     }
 }
 
-fn wait(source: impl AsFd, until: Instant) -> Result<(), Failure> {
+pub(super) fn wait(source: impl AsFd, until: Instant) -> Result<(), Failure> {
     let left = until.saturating_duration_since(Instant::now());
     let left = Timespec::try_from(left).unwrap_or(Timespec {
         tv_sec: 0,

@@ -43,6 +43,10 @@ pub(crate) const ALL: &[Case] = &[
         network::inside::interfaces_are_the_sandbox_s_own,
     ),
     (
+        "no_network_is_missing_and_named",
+        network::none::it_is_missing_and_named,
+    ),
+    (
         "names_are_asked_of_the_server",
         network::inside::names_are_asked_of_the_server,
     ),
