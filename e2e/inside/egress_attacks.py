@@ -466,8 +466,7 @@ def pending_without_end(dark, open):
 
     def one():
         with socket.socket() as connection:
-            connection.settimeout(TIMEOUT_S + 2)
-            connection.setblocking(True)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", TIMEOUT_S, 0))
             errors.append(raw_connect(connection.fileno(), packed(*dark)))
 
     threads = [threading.Thread(target=one) for _ in range(300)]
@@ -477,3 +476,26 @@ def pending_without_end(dark, open):
         connection.sendall(b"after")
         after = connection.recv(10).decode()
     return [sorted({errno.errorcode.get(error, str(error)) for error in errors}), after]
+
+
+def die_while_connecting(dark, open, count):
+    """Children that are killed while pid 1 and the server are at work for them; then an ordinary connection."""
+    children = []
+    for number in range(count):
+        child = os.fork()
+        if child == 0:
+            for target in (open, dark):
+                with socket.socket() as connection:
+                    raw_connect(connection.fileno(), packed(*target))
+            os._exit(0)
+        children.append(child)
+        time.sleep(0.0005 * (number % 10))
+        if number % 3:
+            os.kill(children.pop(), 9)
+    for child in children:
+        os.kill(child, 9)
+    for _ in range(count):
+        os.wait()
+    with connected(*open) as connection:
+        connection.sendall(b"hello")
+        return connection.recv(10).decode()
