@@ -25,7 +25,7 @@ pub fn try_network() -> Result<(), Errno> {
     Ok(())
 }
 
-fn own_socket() -> Result<OwnedFd, Errno> {
+pub(crate) fn own_socket() -> Result<OwnedFd, Errno> {
     let flags = SocketFlags::CLOEXEC;
     socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)
 }

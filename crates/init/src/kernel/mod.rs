@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod child;
+pub(crate) mod epoll;
 pub(crate) mod filter;
 pub(crate) mod inherited;
 pub(crate) mod interfaces;

@@ -1,5 +1,6 @@
 //! Connections out of the sandbox: asked of the server, whose socket comes in the place of the program's.
 
+use super::places::Places;
 use super::waiting::{Request, Stage, Waiting, ended};
 use super::{Network, Verdict};
 use crate::control;
@@ -15,7 +16,7 @@ const LINGER: Setting = (libc::SOL_SOCKET, libc::SO_LINGER);
 impl Network {
     pub(super) fn ask(
         &mut self,
-        request: Request,
+        mut request: Request,
         destination: SocketAddr,
     ) -> Result<Verdict, Errno> {
         if let Some(index) = self.asked_for(&request.socket)? {
@@ -28,6 +29,7 @@ impl Network {
         let id = self.last_request;
         let report = Report::Connect { id, destination };
         control::report_with(&report, &[request.socket.as_fd()])?;
+        request.look_for_places();
         self.wait(request, Stage::Asked(id))
     }
 
@@ -44,10 +46,11 @@ impl Network {
         }))
     }
 
-    fn ask_again(&mut self, index: usize, request: Request) -> Result<Verdict, Errno> {
+    fn ask_again(&mut self, index: usize, mut request: Request) -> Result<Verdict, Errno> {
         if self.is_waiting(self.waiting[index].request.call) {
             return Err(Errno::ALREADY);
         }
+        request.look_for_places();
         let Waiting { stage, .. } = self.waiting.swap_remove(index);
         self.wait(request, stage)
     }
@@ -112,7 +115,24 @@ impl Network {
         let listener = self.listener.as_ref().ok_or(Errno::SRCH)?;
         // What the server does not set: who closes last waits by it.
         sockets::copy(LINGER, request.socket.as_fd(), socket.as_fd());
-        let close_on_exec = request.caller.closes_on_exec(request.number);
-        listener.put(request.call, request.number, socket.as_fd(), close_on_exec)
+        let Request {
+            caller,
+            number,
+            places,
+            ..
+        } = request;
+        places.register(request.socket.as_fd(), socket.as_fd());
+        let others = places.numbers(caller, &request.socket);
+        for number in others.chain([*number]) {
+            let close_on_exec = caller.closes_on_exec(number);
+            listener.put(request.call, number, socket.as_fd(), close_on_exec)?;
+        }
+        Ok(())
+    }
+}
+
+impl Request {
+    pub(super) fn look_for_places(&mut self) {
+        self.places = Places::look(&self.caller, self.number, &self.socket);
     }
 }

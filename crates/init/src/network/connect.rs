@@ -10,6 +10,7 @@
 use super::caller::Caller;
 use super::destination::Destination;
 use super::local::Place;
+use super::places::Places;
 use super::waiting::{Request, Stage};
 use super::{Network, Verdict, fresh};
 use crate::kernel::filter::Call;
@@ -45,6 +46,7 @@ impl Network {
             blocks: !fcntl_getfl(&socket)?.contains(OFlags::NONBLOCK),
             caller,
             socket,
+            places: Places::default(),
         };
         match (family, kind) {
             (AddressFamily::INET | AddressFamily::INET6, SocketType::STREAM) => {
@@ -72,20 +74,23 @@ impl Network {
             (Destination::Inside | Destination::Nobody, false) => {
                 self.connect_inside(request, address)
             }
-            (Destination::Nobody, true) => {
-                let own = fresh::like(&request.socket)?;
-                self.put(&request, &own)?;
-                Ok(Verdict::Done)
-            }
+            (Destination::Nobody, true) => self.put_own(request).map(|_| Verdict::Done),
             (Destination::Inside, true) => self.unless_connected(request, |network, request| {
-                let socket = fresh::like(&request.socket)?;
-                network.put(&request, &socket)?;
-                network.connect_inside(Request { socket, ..request }, address)
+                let request = network.put_own(request)?;
+                network.connect_inside(request, address)
             }),
             (Destination::Outside(to), _) => {
                 self.unless_connected(request, |network, request| network.ask(request, to))
             }
         }
+    }
+
+    /// Puts one of the sandbox's own network in the place of one of the machine's.
+    fn put_own(&self, mut request: Request) -> Result<Request, Errno> {
+        request.look_for_places();
+        let socket = fresh::like(&request.socket)?;
+        self.put(&request, &socket)?;
+        Ok(Request { socket, ..request })
     }
 
     /// Goes on with a socket that is not connected; for any other the answer is the kernel's.

@@ -21,6 +21,7 @@ mod fresh;
 mod interfaces;
 mod local;
 mod names;
+mod places;
 mod waiting;
 
 pub use destination::{ADDRESS_V4, ADDRESS_V6};

@@ -3,6 +3,7 @@
 use super::caller::Caller;
 use super::connect::{attempt, end_of};
 use super::local::Place;
+use super::places::Places;
 use super::{Network, Verdict};
 use crate::kernel::sockets;
 use crate::message::CONNECTS_MAX;
@@ -28,6 +29,8 @@ pub(super) struct Request {
     pub(super) caller: Caller,
     /// A copy of its socket.
     pub(super) socket: OwnedFd,
+    /// Where else that is.
+    pub(super) places: Places,
 }
 
 /// What it waits for.

@@ -43,6 +43,19 @@ pub(crate) const ALL: &[Case] = &[
         network::inside::interfaces_are_the_sandbox_s_own,
     ),
     (
+        "who_waits_for_events_hears_of_them",
+        network::fidelity::who_waits_for_events_hears_of_them,
+    ),
+    (
+        "flags_and_numbers_are_kept",
+        network::fidelity::flags_and_numbers_are_kept,
+    ),
+    (
+        "failures_are_the_kernel_s",
+        network::fidelity::failures_are_the_kernel_s,
+    ),
+    ("signals_interrupt", network::fidelity::signals_interrupt),
+    (
         "no_network_is_missing_and_named",
         network::none::it_is_missing_and_named,
     ),

@@ -99,22 +99,18 @@ pub(crate) async fn echo(address: impl Into<SocketAddr>) -> SocketAddr {
     address
 }
 
-/// Listens as long as what it returns is held, accepts nobody, and has as many waiting as it takes: who comes next waits
-/// for long.
-pub(crate) fn silence() -> (SocketAddr, Vec<OwnedFd>) {
-    let listener = socket(AddressFamily::INET, SocketFlags::CLOEXEC).expect("a socket");
+/// Listens as long as what it returns is held, and has as many waiting as it takes: who comes next waits until they are
+/// accepted.
+pub(crate) fn silence() -> (SocketAddr, OwnedFd, Vec<OwnedFd>) {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let listener = socket(AddressFamily::INET, flags).expect("a socket");
     rustix::net::bind(&listener, &SocketAddr::from((V4, 0))).expect("an address");
     rustix::net::listen(&listener, 0).expect("a listener");
     let address = rustix::net::getsockname(&listener).expect("its address");
     let address = SocketAddr::try_from(address).expect("of the internet");
-    let mut held = vec![listener];
-    for _ in 0..4 {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let waiting = socket(AddressFamily::INET, flags).expect("a socket");
-        let _ = connect(&waiting, &address);
-        held.push(waiting);
-    }
-    (address, held)
+    let waiting = socket(AddressFamily::INET, flags).expect("a socket");
+    let _ = connect(&waiting, &address);
+    (address, listener, vec![waiting])
 }
 
 fn socket(family: AddressFamily, flags: SocketFlags) -> rustix::io::Result<OwnedFd> {
@@ -160,6 +156,8 @@ impl Drop for Server {
 pub(crate) fn carry_out(request: &Connect) -> Result<HandedIn, Errno> {
     let family = sockopt::socket_domain(&request.socket)?;
     let made = socket(family, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+    let keeps_alive = sockopt::socket_keepalive(&request.socket)?;
+    sockopt::set_socket_keepalive(&made, keeps_alive)?;
     let in_progress = match connect(&made, &request.destination) {
         Ok(()) => false,
         Err(Errno::INPROGRESS) => true,

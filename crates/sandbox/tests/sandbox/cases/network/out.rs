@@ -37,7 +37,7 @@ pub(in crate::cases) fn waits_are_the_program_s() {
     world::with(|place| async move {
         let mut inside = place.sandbox().await.shared();
         let _server = Server::of(inside.sandbox.clone());
-        let (address, _held) = world::silence();
+        let (address, _listener, _held) = world::silence();
         let told = python(
             &mut inside,
             &arguments(address),
