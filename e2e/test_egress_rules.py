@@ -51,7 +51,7 @@ def test_rules_are_added_shown_in_their_order_and_removed(server, deploy):
     assert rules(egress(server, name)) == []
     egress(server, name, "deny", "all", "203.0.113.0/24")
     found = egress(server, name, "allow", "203.0.113.7:443", "[2001:db8::/32]:8000-8100", "203.0.113.7:80-90")
-    assert found["function"] == name
+    assert found["function"] == name and found["network"] == "Notification"
     assert rules(found) == [
         "allow 203.0.113.7:443", "allow 203.0.113.7:80-90", "deny 203.0.113.0/24", "deny 0.0.0.0/0",
         "allow [2001:db8::/32]:8000-8100", "deny ::/0",

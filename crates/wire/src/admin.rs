@@ -99,6 +99,10 @@ pub struct RuntimeLine {
 pub struct Egress {
     /// The function's name; its rules hold for all versions.
     pub function: String,
+    /// How connections leave its environments: `Notification` where the server makes them, `None` where the
+    /// machine has no way out.
+    #[serde(default)]
+    pub network: String,
     /// The rules, in the order in which they are weighed: the first that covers a destination decides. What
     /// none covers is allowed.
     pub rules: Vec<EgressRule>,

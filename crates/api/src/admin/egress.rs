@@ -1,7 +1,7 @@
 //! The network rules of a function: shown, and changed.
 
 use crate::error::Error;
-use crate::lambda::Context;
+use crate::lambda::{Context, isolation};
 use crate::response::{self, Body};
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -20,7 +20,7 @@ pub(super) fn show(context: &Context<'_>, function: &str) -> Result<Response<Bod
     let name = name(context, function)?;
     let rules = context.engine.functions().egress(&name);
     let rules = rules.ok_or_else(|| not_found(context, name.as_str()))?;
-    response::json(StatusCode::OK, &shown(&name, &rules))
+    response::json(StatusCode::OK, &shown(context, &name, &rules))
 }
 
 pub(super) async fn edit(
@@ -35,7 +35,7 @@ pub(super) async fn edit(
         arn: context.engine.scope().function_arn(name.as_str()),
         error,
     })?;
-    response::json(StatusCode::OK, &shown(&name, &rules))
+    response::json(StatusCode::OK, &shown(context, &name, &rules))
 }
 
 /// The function of a path, by its name or an ARN of it. Rules are of all versions, so no version is named.
@@ -108,13 +108,14 @@ fn targets(rules: &[String]) -> Result<Vec<Target>, Error> {
     Ok(targets)
 }
 
-fn shown(name: &FunctionName, rules: &Rules) -> Egress {
+fn shown(context: &Context<'_>, name: &FunctionName, rules: &Rules) -> Egress {
     let rule = |rule: &lambkin_model::egress::Rule| EgressRule {
         action: rule.action.as_str().to_owned(),
         target: rule.target.to_string(),
     };
     Egress {
         function: name.to_string(),
+        network: isolation::network(context.engine.isolation()).to_owned(),
         rules: rules.as_slice().iter().map(rule).collect(),
         closed: closed(),
     }

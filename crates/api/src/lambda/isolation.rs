@@ -45,14 +45,19 @@ pub(super) fn shown(isolation: &Isolation) -> Shown {
             Tmp::Memory => "Memory",
         },
         landlock: isolation.landlock,
-        network: match isolation.network {
-            Network::Notification => "Notification",
-            Network::None => "None",
-        },
+        network: network(isolation),
         missing: isolation
             .missing
             .iter()
             .map(|one| format!("{}; remedy: {}", one.what, one.remedy))
             .collect(),
+    }
+}
+
+/// How connections leave an environment.
+pub(crate) fn network(isolation: &Isolation) -> &'static str {
+    match isolation.network {
+        Network::Notification => "Notification",
+        Network::None => "None",
     }
 }

@@ -9,7 +9,7 @@ mod get_account_settings;
 mod get_function;
 mod get_function_configuration;
 mod invoke;
-mod isolation;
+pub(crate) mod isolation;
 mod list_functions;
 mod list_tags;
 mod logging_config;

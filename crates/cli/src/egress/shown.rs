@@ -18,11 +18,17 @@ pub(super) fn shown(found: &Egress) -> String {
     for one in &found.closed {
         closed.add_row([one.what.as_str(), &one.targets.join(" ")]);
     }
+    let closed = closed.trim_fmt();
+    let network = match found.network.as_str() {
+        "None" => {
+            "\n\nThis machine has no way out for functions, whatever their rules: `lambkin doctor` says why"
+        }
+        _ => "",
+    };
     format!(
-        "{}: the first rule that covers a destination decides\n\n{}\n\nClosed to every function, whatever its rules:\n\n{}",
+        "{}: the first rule that covers a destination decides\n\n{}\n\nClosed to every function, whatever its rules:\n\n{closed}{network}",
         found.function,
         rules.trim_fmt(),
-        closed.trim_fmt()
     )
 }
 
@@ -39,6 +45,7 @@ mod tests {
         };
         let found = Egress {
             function: "f".into(),
+            network: "Notification".into(),
             rules: vec![
                 rule("allow", "203.0.113.7:443"),
                 rule("deny", "203.0.113.0/24"),
@@ -49,6 +56,11 @@ mod tests {
             }],
         };
         let text = shown(&found);
+        let without = Egress {
+            network: "None".into(),
+            ..found
+        };
+        assert!(shown(&without).ends_with("`lambkin doctor` says why"));
         let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
         assert_eq!(
             lines,

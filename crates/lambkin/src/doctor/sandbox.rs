@@ -1,6 +1,8 @@
 //! Sandboxes: what the spawner says is missing, and a real one on trial.
 
-use lambkin_sandbox::{Ground, Missing, Sandbox, SpawnerConfig, SpawnerProcess, Trial, self_test};
+use lambkin_sandbox::{
+    Ground, Missing, Part, Sandbox, SpawnerConfig, SpawnerProcess, Trial, self_test,
+};
 use tempfile::TempDir;
 
 use super::finding::Finding;
@@ -20,16 +22,11 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
             let missing = process.missing().to_vec();
             let mut findings = vec![Finding::good(SUBJECT, "sandboxes can be made")];
             findings.extend(missing.iter().map(lacking));
-            // Before there is a thread, and after all that needs the machine's own network.
-            let mut ground = Ground::enter();
-            if let Err(error) = &ground {
-                findings.push(Finding::missing(
-                    TRIALS,
-                    format!("connections could not be tried: {error}"),
-                    "load the module for pairs of network devices (modprobe veth), which nothing but this needs",
-                ));
-            }
-            let trials = attempt(process, &missing, &folder, ground.as_mut().ok());
+            let mut ground = ground(&missing).unwrap_or_else(|finding| {
+                findings.push(finding);
+                None
+            });
+            let trials = attempt(process, &missing, &folder, ground.as_mut());
             findings.extend(judged(trials));
             findings
         }
@@ -56,6 +53,21 @@ fn start(settings: &Settings) -> anyhow::Result<(TempDir, SpawnerProcess)> {
         uids: first..first.saturating_add(USERS),
     })?;
     Ok((folder, process))
+}
+
+/// Before there is a thread, and after all that needs the machine's own network; none where there is no way out that
+/// could be tried.
+fn ground(missing: &[Missing]) -> Result<Option<Ground>, Finding> {
+    if missing.iter().any(|one| one.part == Part::Network) {
+        return Ok(None);
+    }
+    Ground::enter().map(Some).map_err(|error| {
+        Finding::missing(
+            TRIALS,
+            format!("connections could not be tried: {error}"),
+            "load the module for pairs of network devices (modprobe veth), which nothing but this needs",
+        )
+    })
 }
 
 fn lacking(missing: &Missing) -> Finding {

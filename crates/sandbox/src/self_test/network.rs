@@ -109,15 +109,22 @@ pub(super) fn handed_in(_: &Aims) -> Found {
         ("bound", bind(&stream, &any)),
         ("made to listen", listen_on(&stream, 1)),
         ("connected again", connect(&stream, &elsewhere)),
-        ("taken apart", connect_unspec(&stream)),
-        ("made to listen", listen_on(&stream, 1)),
     ] {
         if done.is_ok() {
             return Err(format!("one was {what}"));
         }
     }
     echo(&mut stream)?;
-    Ok("cannot be bound, made to listen, or connected again".into())
+    // Taken apart, it is one of the sandbox's own again, or stays as it is.
+    let apart = connect_unspec(&stream).is_ok();
+    if connect(&stream, &elsewhere).is_ok() {
+        return Err("one that was taken apart reached the machine".into());
+    }
+    if apart && connect(&stream, &SocketAddrV4::new(SERVER, OPEN)).is_err() {
+        return Err("one that was taken apart cannot be connected any more".into());
+    }
+    echo(&mut stream)?;
+    Ok("cannot be bound, made to listen, or connected elsewhere".into())
 }
 
 pub(super) fn abstract_socket(aims: &Aims) -> Found {
