@@ -8,13 +8,18 @@ use super::caller::Caller;
 use crate::kernel::epoll::{self, Interest};
 use rustix::fs::{CWD, Dir, Mode, OFlags, fstat, minor, openat, readlinkat};
 use rustix::io::Errno;
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 /// What an epoll is called in /proc.
 const EPOLL: &[u8] = b"anon_inode:[eventpoll]";
 /// More descriptors than a program may have.
 const DESCRIPTORS_MAX: usize = 4_096;
+/// Epolls that are looked into, and how much of what is told of each: some 700 registrations. A program has one or a
+/// few, and one that has more must not hold up pid 1.
+const EPOLLS_MAX: usize = 16;
+const EPOLL_BYTES_MAX: u64 = 64 << 10;
 
 /// Places of one socket.
 #[derive(Debug, Default)]
@@ -43,6 +48,7 @@ impl Places {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = openat(CWD, caller.folder().join("fd"), flags, Mode::empty())?;
         let mut found = Self::default();
+        let mut epolls = 0..EPOLLS_MAX;
         for entry in Dir::read_from(&folder)?.take(DESCRIPTORS_MAX) {
             let entry = entry?;
             let name = entry.file_name();
@@ -50,7 +56,7 @@ impl Places {
                 continue;
             };
             let link = readlinkat(&folder, name, Vec::new()).unwrap_or_default();
-            if link.to_bytes() == EPOLL {
+            if link.to_bytes() == EPOLL && epolls.next().is_some() {
                 found.look_into(caller, other, &identity);
             } else if other != number && link.to_bytes() == identity.link.as_bytes() {
                 found.numbers.push(other);
@@ -61,9 +67,12 @@ impl Places {
 
     fn look_into(&mut self, caller: &Caller, epoll: RawFd, identity: &Identity) {
         let path = caller.folder().join(format!("fdinfo/{epoll}"));
-        let Ok(text) = fs::read_to_string(path) else {
+        let mut text = String::new();
+        let read =
+            File::open(path).map(|file| file.take(EPOLL_BYTES_MAX).read_to_string(&mut text));
+        if !matches!(read, Ok(Ok(_))) {
             return;
-        };
+        }
         for (number, interest) in text.lines().filter_map(|line| identity.told_by(line)) {
             if let Ok(epoll) = caller.copy(epoll) {
                 self.registered.push(Registered {

@@ -56,6 +56,42 @@ pub(crate) const ALL: &[Case] = &[
     ),
     ("signals_interrupt", network::fidelity::signals_interrupt),
     (
+        "a_connection_stays_where_it_is",
+        network::hostile::a_connection_stays_where_it_is,
+    ),
+    (
+        "no_other_call_begins_a_connection",
+        network::hostile::no_other_call_begins_a_connection,
+    ),
+    (
+        "no_option_leads_a_connection_elsewhere",
+        network::hostile::no_option_leads_a_connection_elsewhere,
+    ),
+    (
+        "a_second_thought_changes_nothing",
+        network::hostile::a_second_thought_changes_nothing,
+    ),
+    (
+        "a_socket_that_is_swapped_changes_nothing",
+        network::hostile::a_socket_that_is_swapped_changes_nothing,
+    ),
+    (
+        "no_filter_of_its_own_frees_a_program",
+        network::hostile::no_filter_of_its_own_frees_a_program,
+    ),
+    (
+        "pid_1_is_not_held_up",
+        network::hostile::pid_1_is_not_held_up,
+    ),
+    (
+        "requests_are_bounded",
+        network::hostile::requests_are_bounded,
+    ),
+    (
+        "ten_thousand_connections_leave_nothing",
+        network::hostile::ten_thousand_connections_leave_nothing,
+    ),
+    (
         "no_network_is_missing_and_named",
         network::none::it_is_missing_and_named,
     ),

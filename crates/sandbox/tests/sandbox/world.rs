@@ -4,6 +4,7 @@
 //! documentation addresses alone (RFC 5737, RFC 3849), so that nothing ever reaches the machine's network.
 #![allow(unsafe_code)]
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -126,14 +127,28 @@ pub(crate) struct Server {
 impl Server {
     /// Makes every connection that is asked for.
     pub(crate) fn of(sandbox: Arc<Sandbox>) -> Self {
+        Self::with(sandbox, |_| true)
+    }
+
+    /// Makes connections to one address, and to a port where nobody answers, and refuses all others.
+    pub(crate) fn only(sandbox: Arc<Sandbox>, allowed: SocketAddr) -> Self {
+        Self::with(sandbox, move |to| to == allowed || to == (V4, 1).into())
+    }
+
+    fn with(sandbox: Arc<Sandbox>, allows: impl Fn(SocketAddr) -> bool + Send + 'static) -> Self {
         let asked = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&asked);
         let task = tokio::spawn(async move {
             while let Some(request) = sandbox.network_request().await {
                 if let NetworkRequest::Connect(request) = request {
                     count.fetch_add(1, Ordering::Relaxed);
-                    let outcome = carry_out(&request).map_err(Errno::raw_os_error);
-                    let _ = sandbox.connected(request.id, outcome).await;
+                    let outcome = match allows(request.destination) {
+                        true => carry_out(&request).map_err(Errno::raw_os_error),
+                        false => Err(Errno::ACCESS.raw_os_error()),
+                    };
+                    let id = request.id;
+                    drop(request);
+                    let _ = sandbox.connected(id, outcome).await;
                 }
             }
         });
@@ -171,4 +186,51 @@ pub(crate) fn carry_out(request: &Connect) -> Result<HandedIn, Errno> {
         socket: made,
         in_progress,
     })
+}
+
+/// What nobody inside may reach: a listener that the server connects nobody to, and all there is that listens.
+pub(crate) struct Canary {
+    listener: OwnedFd,
+    listening: BTreeSet<String>,
+}
+
+impl Canary {
+    pub(crate) fn new() -> (SocketAddr, Self) {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let listener = socket(AddressFamily::INET, flags).expect("a socket");
+        rustix::net::bind(&listener, &SocketAddr::from((V4, 0))).expect("an address");
+        rustix::net::listen(&listener, 128).expect("a listener");
+        let address = rustix::net::getsockname(&listener).expect("its address");
+        let listening = listening();
+        let address = SocketAddr::try_from(address).expect("of the internet");
+        (
+            address,
+            Self {
+                listener,
+                listening,
+            },
+        )
+    }
+
+    /// That nobody came, and nobody listens who did not.
+    pub(crate) fn sings(&self) {
+        let came = rustix::net::accept(&self.listener).map(drop);
+        assert_eq!(came, Err(Errno::AGAIN), "somebody came");
+        assert_eq!(listening(), self.listening, "somebody listens");
+    }
+}
+
+/// Sockets of this network that are bound and not connected.
+fn listening() -> BTreeSet<String> {
+    let tables = ["tcp", "tcp6", "udp", "udp6"].map(|name| {
+        let path = format!("/proc/thread-self/net/{name}");
+        std::fs::read_to_string(path).expect("a table")
+    });
+    let lines = tables.iter().flat_map(|table| table.lines().skip(1));
+    let addresses = lines.filter_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let (own, peer) = (words.next()?, words.next()?);
+        peer.ends_with(":0000").then(|| own.to_owned())
+    });
+    addresses.collect()
 }

@@ -1,6 +1,7 @@
 //! The programs' way to the network, with a world of the test's own and a server that refuses nothing.
 
 pub(super) mod fidelity;
+pub(super) mod hostile;
 pub(super) mod inside;
 pub(super) mod none;
 pub(super) mod out;
