@@ -1,6 +1,6 @@
 //! The second filter of a program, and the listener by which pid 1 hears of the calls that it may not make itself.
 
-use super::check;
+use super::{check, finish};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -98,14 +98,14 @@ impl Listener {
     /// process: the number of one that is gone may be given to another.
     pub(crate) fn is_waiting(&self, id: u64) -> bool {
         // SAFETY: the kernel reads a number that lives until the call returns.
-        let valid = unsafe {
-            libc::ioctl(
+        let valid = finish(|| unsafe {
+            check(libc::ioctl(
                 self.0.as_raw_fd(),
                 libc::SECCOMP_IOCTL_NOTIF_ID_VALID,
                 &raw const id,
-            )
-        };
-        valid == 0
+            ))
+        });
+        valid.is_ok()
     }
 
     /// Ends the call with a result or an error number. Of a call that has ended by itself nobody hears.
@@ -117,13 +117,13 @@ impl Listener {
             flags: 0,
         };
         // SAFETY: the kernel reads a structure that lives until the call returns.
-        unsafe {
-            libc::ioctl(
+        let _ = finish(|| unsafe {
+            check(libc::ioctl(
                 self.0.as_raw_fd(),
                 libc::SECCOMP_IOCTL_NOTIF_SEND,
                 &raw const response,
-            )
-        };
+            ))
+        });
     }
 
     /// Puts a file in the place of the one that the caller has at `number`.
@@ -145,13 +145,13 @@ impl Listener {
                 0
             },
         };
-        // SAFETY: the kernel reads a structure that lives until the call returns.
-        check(unsafe {
-            libc::ioctl(
+        // SAFETY: the kernel reads a structure that lives until the call returns. Interrupted, it has done nothing.
+        finish(|| unsafe {
+            check(libc::ioctl(
                 self.0.as_raw_fd(),
                 libc::SECCOMP_IOCTL_NOTIF_ADDFD,
                 &raw const order,
-            )
+            ))
         })
         .map(drop)
     }

@@ -1,6 +1,6 @@
 //! Memory of a program that waits for the answer to its call.
 
-use super::check;
+use super::{check, finish};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
@@ -13,15 +13,15 @@ pub(crate) fn read(process: Pid, address: u64, bytes: &mut [u8]) -> Result<(), E
     let there = place(address, bytes.len());
     // SAFETY: the kernel writes at most `iov_len` bytes to a slice of that length; of the other process it reads what
     // is mapped there, and fails where nothing is.
-    let count = check(unsafe {
-        libc::process_vm_readv(
+    let count = finish(|| unsafe {
+        check(libc::process_vm_readv(
             process.as_raw_pid(),
             &raw const here,
             1,
             &raw const there,
             1,
             0,
-        ) as i64
+        ) as i64)
     })?;
     whole(count, bytes.len())
 }
@@ -35,15 +35,15 @@ pub(crate) fn write(process: Pid, address: u64, bytes: &[u8]) -> Result<(), Errn
     let there = place(address, bytes.len());
     // SAFETY: the kernel reads `iov_len` bytes from a slice of that length, and writes to the other process where it
     // may write itself.
-    let count = check(unsafe {
-        libc::process_vm_writev(
+    let count = finish(|| unsafe {
+        check(libc::process_vm_writev(
             process.as_raw_pid(),
             &raw const here,
             1,
             &raw const there,
             1,
             0,
-        ) as i64
+        ) as i64)
     })?;
     whole(count, bytes.len())
 }

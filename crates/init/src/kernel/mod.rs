@@ -24,6 +24,16 @@ fn check(result: impl Into<i64>) -> Result<i64, Errno> {
     }
 }
 
+/// The result of a call that waits for a moment only, whatever signal comes meanwhile: the watchdog sends them.
+fn finish<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            result => return result,
+        }
+    }
+}
+
 fn last_error() -> Errno {
     let error = std::io::Error::last_os_error();
     Errno::from_io_error(&error).unwrap_or(Errno::IO)

@@ -1,7 +1,7 @@
 //! Sockets by the kernel's own words: whose network they are of, in which state, and calls with addresses as a program
 //! wrote them.
 
-use super::check;
+use super::{check, finish};
 use rustix::io::Errno;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -90,12 +90,12 @@ pub(crate) fn connect(socket: BorrowedFd<'_>, address: &RawAddress) -> Result<()
 pub(crate) fn bind(socket: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
     let bytes = address.bytes();
     // SAFETY: the kernel reads `len` bytes from a slice of that length.
-    check(unsafe {
-        libc::bind(
+    finish(|| unsafe {
+        check(libc::bind(
             socket.as_raw_fd(),
             bytes.as_ptr().cast(),
             bytes.len() as libc::socklen_t,
-        )
+        ))
     })
     .map(drop)
 }

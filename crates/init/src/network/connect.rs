@@ -25,6 +25,9 @@ const SYN_SENT: u8 = 2;
 const SYN_RECEIVED: u8 = 3;
 const CLOSED: u8 = 7;
 
+/// Interruptions by the watchdog: one may come to a call that does not wait, where the machine is busy.
+const TRIES_MAX: u32 = 2;
+
 impl Network {
     pub(super) fn connect(
         &mut self,
@@ -135,14 +138,18 @@ impl Network {
 pub(super) fn attempt(request: &Request, address: &RawAddress) -> Result<(), Errno> {
     let socket = request.socket.as_fd();
     let connect = || sockets::connect(socket, address);
-    let result = match request.blocks {
-        true => without_waiting(socket, connect)?,
-        false => connect(),
-    };
-    match result {
-        // Somebody took the flag away, and it is on its way all the same.
-        Err(Errno::INTR) => Err(Errno::INPROGRESS),
-        other => other,
+    let mut tries = 0..TRIES_MAX;
+    loop {
+        let result = match request.blocks {
+            true => without_waiting(socket, connect)?,
+            false => connect(),
+        };
+        match result {
+            Err(Errno::INTR) if tries.next().is_some() => {}
+            // Somebody took the flag away, again and again, and it is on its way all the same.
+            Err(Errno::INTR | Errno::ALREADY) if tries.start > 0 => return Err(Errno::INPROGRESS),
+            other => return other,
+        }
     }
 }
 
