@@ -3,7 +3,7 @@
 
 use super::check;
 use rustix::io::Errno;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// What an epoll tells of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(crate) fn exchange(
     old: BorrowedFd<'_>,
     new: BorrowedFd<'_>,
 ) -> Result<(), Errno> {
+    let elsewhere = moved_from(number, epoll)?;
+    let epoll = elsewhere.as_ref().map_or(epoll, AsFd::as_fd);
     at(number, old, || {
         // SAFETY: takes numbers; a removal reads no event.
         check(unsafe {
@@ -47,6 +49,14 @@ pub(crate) fn exchange(
         })
     })??;
     Ok(())
+}
+
+/// The epoll at another number, if it is at the one that is wanted for the file.
+fn moved_from(number: RawFd, epoll: BorrowedFd<'_>) -> Result<Option<OwnedFd>, Errno> {
+    match epoll.as_raw_fd() == number {
+        true => rustix::io::fcntl_dupfd_cloexec(epoll, 0).map(Some),
+        false => Ok(None),
+    }
 }
 
 /// Acts while `file` is at `number`, whatever this process has there.
@@ -93,5 +103,45 @@ impl Aside {
             check(libc::close(kept))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::event::epoll::{self, EventData, EventFlags};
+
+    #[test]
+    fn an_epoll_that_stands_at_the_number_of_the_file_is_changed_too() {
+        let (old, new) = (socket(), socket());
+        let epoll_fd = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+        let there = epoll_fd.as_raw_fd();
+        // The file is registered by a number at which the epoll then stands.
+        let aside = rustix::io::fcntl_dupfd_cloexec(&epoll_fd, 500).unwrap();
+        let data = EventData::new_u64(7);
+        at(there, old.as_fd(), || {
+            // SAFETY: for this moment the file is at that number.
+            let registered = unsafe { BorrowedFd::borrow_raw(there) };
+            epoll::add(&aside, registered, data, EventFlags::OUT)
+        })
+        .unwrap()
+        .unwrap();
+        let interest = Interest {
+            events: EventFlags::OUT.bits(),
+            data: 8,
+        };
+        exchange(epoll_fd.as_fd(), there, interest, old.as_fd(), new.as_fd()).unwrap();
+        let mut told = [epoll::Event {
+            flags: EventFlags::empty(),
+            data: EventData::new_u64(0),
+        }; 2];
+        let count = epoll::wait(&epoll_fd, &mut told, None).unwrap();
+        let data = told[0].data;
+        assert_eq!((count, data.u64()), (1, 8));
+    }
+
+    /// One that may be written to at once.
+    fn socket() -> OwnedFd {
+        crate::trial::own_socket().unwrap()
     }
 }
