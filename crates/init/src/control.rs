@@ -7,6 +7,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 use rustix::stdio::stdin;
+use std::cell::RefCell;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -14,11 +15,19 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 /// Waits for the next command, with the descriptor that came with it; `None` when the server's end is closed or speaks
 /// another language.
 pub(crate) fn receive() -> Option<(Command, Option<OwnedFd>)> {
-    let mut bytes = vec![0; MESSAGE_BYTES_MAX];
+    RECEIVED.with_borrow_mut(|bytes| receive_into(bytes))
+}
+
+thread_local! {
+    /// Made once: to fill it with zeros takes longer than a short message.
+    static RECEIVED: RefCell<Vec<u8>> = RefCell::new(vec![0; MESSAGE_BYTES_MAX]);
+}
+
+fn receive_into(bytes: &mut [u8]) -> Option<(Command, Option<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     loop {
         let mut control = RecvAncillaryBuffer::new(&mut space);
-        let mut parts = [IoSliceMut::new(&mut bytes)];
+        let mut parts = [IoSliceMut::new(bytes)];
         match recvmsg(stdin(), &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
             Ok(received) if received.bytes == 0 => return None,
             Ok(received) => {

@@ -33,6 +33,7 @@ mod sandbox;
 mod self_test;
 mod spawner;
 mod spec;
+mod talk;
 mod weaken;
 
 pub use code_trees::CodeTree;

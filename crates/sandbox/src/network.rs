@@ -14,6 +14,7 @@ use lambkin_init::message::{Command, Connected, Report};
 
 use crate::error::Error;
 use crate::sandbox::Sandbox;
+use crate::talk::Matter;
 
 /// Requests that nobody has taken yet. Pid 1 has no more under way.
 pub(crate) const REQUESTS_MAX: usize = CONNECTS_MAX + QUERIES_MAX;
@@ -92,11 +93,12 @@ impl Sandbox {
     /// The next request of the sandbox's programs; `None` when the sandbox is gone. Cancel safe. At most
     /// [`CONNECTS_MAX`] connections and [`QUERIES_MAX`] queries are asked for at a time.
     pub async fn network_request(&self) -> Option<NetworkRequest> {
-        self.wait(|inbox| {
-            let next = inbox.requests.pop_front();
-            (next.is_some() || inbox.gone).then_some(next)
-        })
-        .await
+        self.talk
+            .wait(Matter::Network, |inbox| {
+                let next = inbox.requests.pop_front();
+                (next.is_some() || inbox.gone).then_some(next)
+            })
+            .await
     }
 
     /// Answers a request for a connection: with a socket, or the error number that the program's `connect` fails
@@ -110,7 +112,8 @@ impl Sandbox {
                 socket,
                 in_progress,
             }) => {
-                self.command(&Command::Socket { id }, &[socket.as_fd()], |_| {})
+                self.talk
+                    .command(&Command::Socket { id }, &[socket.as_fd()], |_| {})
                     .await?;
                 // Before any program has it: the last to close it waits for as long as the program wants.
                 drop(socket);
@@ -121,7 +124,8 @@ impl Sandbox {
             }
             Err(errno) => Connected::Refused { errno },
         };
-        self.command(&Command::Connected { id, outcome }, &[], |_| {})
+        self.talk
+            .command(&Command::Connected { id, outcome }, &[], |_| {})
             .await
     }
 
@@ -136,7 +140,7 @@ impl Sandbox {
         }
         let message = message.to_vec();
         let command = Command::Answer { id, message };
-        self.command(&command, &[], |_| {}).await
+        self.talk.command(&command, &[], |_| {}).await
     }
 
     /// Answers as on a machine without a network: no way to any address, no server that knows a name.

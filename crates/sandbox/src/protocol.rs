@@ -3,6 +3,7 @@
 //! A request carries a number, its answer the same one; answers come in any order. Descriptors travel beside
 //! the message. A message that does not fit or does not parse is an error of the program, and ends the talk.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -117,14 +118,25 @@ pub(crate) fn send<T: Serialize>(
     Ok(())
 }
 
+thread_local! {
+    /// To fill it with zeros for each short message would take longer than all else.
+    static RECEIVED: RefCell<Vec<u8>> = RefCell::new(vec![0; MESSAGE_BYTES_MAX]);
+}
+
 /// Receives one message with its descriptors; `None` when the other end is closed.
 pub(crate) fn receive<T: DeserializeOwned>(
     socket: impl AsFd,
 ) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
-    let mut bytes = [0; MESSAGE_BYTES_MAX];
+    RECEIVED.with_borrow_mut(|bytes| receive_into(bytes, socket))
+}
+
+fn receive_into<T: DeserializeOwned>(
+    bytes: &mut [u8],
+    socket: impl AsFd,
+) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut parts = [IoSliceMut::new(&mut bytes)];
+    let mut parts = [IoSliceMut::new(bytes)];
     let received = recvmsg(socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)?;
     let cut = ReturnFlags::TRUNC | ReturnFlags::CTRUNC;
     if received.flags.intersects(cut) {

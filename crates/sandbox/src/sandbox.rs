@@ -6,34 +6,27 @@
 //!   └───────────────────┴── destroy, drop, own end ──────────┴──▶ Gone
 //! ```
 
-use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
-use lambkin_init::message::{Command, Report};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use lambkin_init::message::Command;
 use tokio::net::TcpListener;
 use tokio::net::unix::pipe;
-use tokio::sync::Notify;
 
 use crate::error::Error;
 use crate::failure::{Failure, at};
 use crate::handle::Link;
 use crate::linux::cgroup::{self, GroupFiles, Meter};
-use crate::network::{NetworkRequest, REQUESTS_MAX};
-use crate::protocol::{self, What};
+use crate::protocol::What;
 use crate::spec::Program;
+use crate::talk::{Matter, Talk};
 
 /// From exec to its first word; takes less than a millisecond.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Killing is done by the kernel; a process that waits for a disk delays it.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
-/// Events that nobody has asked for yet. Pid 1 sends one for each program that it was told to start.
-const EVENTS_MAX: usize = 64;
-
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -111,58 +104,9 @@ pub struct Sandbox {
     id: u64,
     listener: Option<TcpListener>,
     output: Option<pipe::Receiver>,
-    control: AsyncFd<OwnedFd>,
+    pub(crate) talk: Talk,
     meter: Option<Meter>,
-    inbox: Mutex<Inbox>,
-    received: Notify,
     destroyed: bool,
-}
-
-/// What pid 1 has told. Whoever waits reads for all.
-#[derive(Default)]
-pub(crate) struct Inbox {
-    ready: bool,
-    pub(crate) gone: bool,
-    kills_asked: u64,
-    kills_done: u64,
-    events: VecDeque<Event>,
-    pub(crate) requests: VecDeque<NetworkRequest>,
-}
-
-impl Inbox {
-    fn put(&mut self, report: Option<(Report, Vec<OwnedFd>)>) {
-        let (report, sent) = report.unzip();
-        match report {
-            Some(Report::Ready) => self.ready = true,
-            Some(Report::Killed) => self.kills_done += 1,
-            Some(Report::StartFailed { errno }) => self.event(Event::StartFailed { errno }),
-            Some(Report::Exited { code }) => self.event(Event::Exited(Exit::Code(code))),
-            Some(Report::Signaled { signal }) => self.event(Event::Exited(Exit::Signal(signal))),
-            Some(report @ (Report::Connect { .. } | Report::Query { .. })) => {
-                self.request(NetworkRequest::from_report(
-                    report,
-                    sent.unwrap_or_default(),
-                ));
-            }
-            // An unpacker's words, or none any more: this is not the pid 1 that it was.
-            Some(Report::Unpacked { .. } | Report::Rejected(_)) | None => self.gone = true,
-        }
-    }
-
-    fn event(&mut self, event: Event) {
-        if self.events.len() < EVENTS_MAX {
-            self.events.push_back(event);
-        } else {
-            self.gone = true;
-        }
-    }
-
-    fn request(&mut self, request: Option<NetworkRequest>) {
-        match request {
-            Some(request) if self.requests.len() < REQUESTS_MAX => self.requests.push_back(request),
-            _ => self.gone = true,
-        }
-    }
 }
 
 impl Sandbox {
@@ -186,11 +130,9 @@ impl Sandbox {
         let parts = || -> io::Result<_> {
             let listener = TcpListener::from_std(std::net::TcpListener::from(listener))?;
             let output = pipe::Receiver::from_owned_fd(output)?;
-            // SAFETY: an `OwnedFd` is one open descriptor for as long as it lives.
-            let control = unsafe { AsyncFd::register(control) }.map_err(io::Error::from)?;
-            Ok((listener, output, control))
+            Ok((listener, output, Talk::begin(control)?))
         };
-        let (listener, output, control) =
+        let (listener, output, talk) =
             parts()
                 .map_err(at("take over a sandbox"))
                 .inspect_err(|_| {
@@ -201,10 +143,8 @@ impl Sandbox {
             id,
             listener: Some(listener),
             output: Some(output),
-            control,
+            talk,
             meter: group.map(Meter::new),
-            inbox: Mutex::default(),
-            received: Notify::new(),
             destroyed: false,
         })
     }
@@ -229,7 +169,7 @@ impl Sandbox {
             env: program.env.clone(),
             cwd: program.cwd.clone(),
         };
-        self.command(&command, &[], |_| {}).await
+        self.talk.command(&command, &[], |_| {}).await
     }
 
     /// Kills every process but pid 1 and resolves when they are gone; /tmp and the log pipe stay. The program's
@@ -239,7 +179,7 @@ impl Sandbox {
     /// Fails if the kernel does not end them within 10 s: then only `destroy` is left.
     pub async fn kill_programs(&self) -> Result<(), Error> {
         let mut goal = 0;
-        let asked = self.command(&Command::Kill, &[], |inbox| {
+        let asked = self.talk.command(&Command::Kill, &[], |inbox| {
             inbox.kills_asked += 1;
             goal = inbox.kills_asked;
         });
@@ -249,7 +189,9 @@ impl Sandbox {
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             Err(error) => return Err(error),
         }
-        let killed = self.wait(|inbox| (inbox.kills_done >= goal || inbox.gone).then_some(()));
+        let killed = self.talk.wait(Matter::Life, |inbox| {
+            (inbox.kills_done >= goal || inbox.gone).then_some(())
+        });
         tokio::time::timeout(KILL_TIMEOUT, killed)
             .await
             .map_err(|_| Error::Io(io::ErrorKind::TimedOut.into()))
@@ -257,13 +199,14 @@ impl Sandbox {
 
     /// The next event. Cancel safe.
     pub async fn event(&self) -> Event {
-        self.wait(|inbox| {
-            inbox
-                .events
-                .pop_front()
-                .or_else(|| inbox.gone.then_some(Event::Gone))
-        })
-        .await
+        self.talk
+            .wait(Matter::Life, |inbox| {
+                inbox
+                    .events
+                    .pop_front()
+                    .or_else(|| inbox.gone.then_some(Event::Gone))
+            })
+            .await
     }
 
     /// Peak memory, CPU time and out-of-memory kills since creation: reads, no waiting.
@@ -305,58 +248,20 @@ impl Sandbox {
             // Without a spawner the kernel has killed it already, which a frozen process does not hear.
             let _ = freezer.thaw();
         }
+        self.talk.end().await;
         self.destroyed = true;
     }
 
     /// Resolves when pid 1 has said its first word.
     pub(crate) async fn ready(&self) -> Result<(), Error> {
-        let ready = self.wait(|inbox| (inbox.ready || inbox.gone).then_some(inbox.ready));
+        let ready = self.talk.wait(Matter::Life, |inbox| {
+            (inbox.ready || inbox.gone).then_some(inbox.ready)
+        });
         match tokio::time::timeout(READY_TIMEOUT, ready).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Failure::new("start pid 1", rustix::io::Errno::CHILD).into()),
             Err(_) => Err(Failure::new("start pid 1", rustix::io::Errno::TIMEDOUT).into()),
         }
-    }
-
-    /// Sends a command; `sent` notes it in the same instant.
-    pub(crate) async fn command(
-        &self,
-        command: &Command,
-        descriptors: &[BorrowedFd<'_>],
-        mut sent: impl FnMut(&mut Inbox),
-    ) -> Result<(), Error> {
-        let send = |control: &OwnedFd| {
-            protocol::send(control, command, descriptors)?;
-            sent(&mut self.inbox());
-            Ok(())
-        };
-        Ok(self.control.async_io(Interest::WRITABLE, send).await?)
-    }
-
-    /// Reads reports until `take` finds what it looks for. Several may wait at a time.
-    pub(crate) async fn wait<T>(&self, mut take: impl FnMut(&mut Inbox) -> Option<T>) -> T {
-        loop {
-            let received = self.received.notified();
-            tokio::pin!(received);
-            received.as_mut().enable();
-            if let Some(found) = take(&mut self.inbox()) {
-                return found;
-            }
-            tokio::select! {
-                report = self.control.async_io(Interest::READABLE, |control| {
-                    protocol::receive::<Report>(control)
-                }) => {
-                    self.inbox().put(report.ok().flatten());
-                    self.received.notify_waiters();
-                }
-                () = received => {}
-            }
-        }
-    }
-
-    fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        // A report is put in whole, so a panic elsewhere does not spoil it.
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
