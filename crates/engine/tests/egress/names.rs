@@ -117,7 +117,7 @@ pub(crate) async fn names_do_not_carry_data_without_end(scene: &Scene) {
     assert_eq!(
         ended
             .tail
-            .matches("lambkin: names are asked for faster")
+            .matches("lambkin: new names are asked for faster")
             .count(),
         1,
         "{ended:?}"
