@@ -19,9 +19,10 @@ use tokio::time::timeout;
 /// Connections of an environment at one time, those included whose last bytes are on their way: as many as a program
 /// may have descriptors.
 const OPEN_MAX: usize = 1_024;
-/// How long the kernel's word of a closed socket is waited for; it takes a thousandth of a second. None comes while a
-/// program keeps a socket whose connection is broken.
-const WORD_TIMEOUT: Duration = Duration::from_millis(10);
+/// How long the kernel's word of a closed socket is waited for. It takes a thousandth of a second, and tens of them on
+/// a machine with more to do than it can. None comes while a program keeps a socket whose connection is broken: that
+/// costs it this once, and is on nobody's bill.
+const WORD_TIMEOUT: Duration = Duration::from_millis(100);
 /// How long one more connection waits for a place. On a busy machine the kernel tells late of the ends.
 const ROOM_TIMEOUT: Duration = Duration::from_secs(1);
 
