@@ -4,6 +4,8 @@ The world is in `harness/world.py`; nothing here leaves it.
 """
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -204,13 +206,32 @@ def test_connecting_without_waiting(place):
     assert answer[:3] == ["EINPROGRESS", True, "ECONNREFUSED"] or answer[0] == "ECONNREFUSED", answer
 
 
+@pytest.mark.parametrize("how", ("before", "modified"))
+def test_epoll_before_connect(how, place):
+    for address in (WEB4, WEB6):
+        assert place.do("registered_before", address=address, port=ECHO, how=how) == "hello"
+
+
 def test_many_connections_at_once(place):
     assert place.do("many_at_once", address=WEB4, port=ECHO, count=300) == 300
     assert place.do("threads_at_once", address=WEB6, port=ECHO, count=60) == 60
 
 
+def test_connecting_on_a_busy_machine(place):
+    """Each step of a connect waits for a turn, and none is lost."""
+    spinners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    try:
+        for _ in range(4):
+            said, connected = place.do("each_is_connected", address=WEB4, port=ECHO, count=300)
+            assert connected == 300 and set(said) <= {0, "EINPROGRESS"}, said
+    finally:
+        [spinner.kill() for spinner in spinners]
+        [spinner.wait() for spinner in spinners]
+
+
 def test_sockets_behave_as_anywhere(place):
     assert place.do("options_are_kept", address=WEB4, port=ECHO) == []
+    assert place.do("duplicates", address=WEB4, port=ECHO) == "hello"
     assert place.do("shared_by_processes", address=WEB4, port=ECHO)[1:] == ["parent", True]
 
 

@@ -120,5 +120,5 @@ def test_every_attack_is_tried():
     defined = {line[4:].split("(")[0] for line in SOURCE.splitlines() if line.startswith("def ")}
     tools = {"handler", "family_of", "packed", "connected", "raw_connect", "works", "words", "told", "sendmmsg", "ask",
              "connect_twice", "elsewhere",
-             "pending_without_end", "die_while_connecting"}
+             "pending_without_end", "die_while_connecting", "is_own"}
     assert defined - tools == ATTACKS.keys()

@@ -193,6 +193,21 @@ def threads_at_once(address, port, count):
     return answers.count("hello")
 
 
+def each_is_connected(address, port, count):
+    """What connects without waiting say, and how many of them are connections in the end."""
+    said, connected, made = set(), 0, []
+    for _ in range(count):
+        made.append(socket.socket(family_of(address)))
+        made[-1].setblocking(False)
+        code = made[-1].connect_ex((address, port))
+        said.add(errno.errorcode.get(code, code))
+    for connection in made:
+        select.select([], [connection], [], TIMEOUT_S)
+        connected += not isinstance(tried(connection.getpeername), str)
+        connection.close()
+    return [sorted(said, key=str), connected]
+
+
 def options_are_kept(address, port):
     """Set before the connect, and read after it."""
     wanted = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),

@@ -17,6 +17,7 @@ import time
 libc = ctypes.CDLL(None, use_errno=True)
 TIMEOUT_S = 3
 RACE_S = 2.0
+SO_NETNS_COOKIE = 71
 SYS_SENDMMSG, SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 307, 434, 438
 MSG_FASTOPEN, TCP_FASTOPEN_CONNECT = 0x20000000, 30
 SIOCGIFCONF, SIOCGIFADDR, SIOCGSKNS, SIOCSIFADDR, SIOCADDRT = 0x8912, 0x8915, 0x894C, 0x8916, 0x890B
@@ -145,6 +146,12 @@ def connect_while_pending(dark, closed):
     return found
 
 
+def is_own(connection):
+    """Whether a socket is of this environment's network, by the kernel's number of it."""
+    with socket.socket() as own:
+        return len({one.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8) for one in (connection, own)}) == 1
+
+
 def own_server_on_it(open, resetting):
     """bind, listen and accept on a socket of the host's network."""
     found = []
@@ -152,6 +159,9 @@ def own_server_on_it(open, resetting):
     for prepare in (lambda c: None, lambda c: c.shutdown(socket.SHUT_RDWR), disconnect):
         with connected(*open) as connection:
             prepare(connection)
+            if is_own(connection):
+                # Another was put in its place, which may be a server here.
+                continue
             for address in (("0.0.0.0", 6001), ("127.0.0.1", 6001), ("0.0.0.0", 0)):
                 if works(lambda: connection.bind(address) or True):
                     found.append(f"bound to {address}")
