@@ -6,10 +6,15 @@ use super::Uplink;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use lambkin_model::FunctionName;
 use lambkin_sandbox::outbound::Likeness;
-use lambkin_sandbox::{Connect, HandedIn, NetworkRequest, Query, Sandbox};
+use lambkin_sandbox::{
+    CONNECTS_MAX, Connect, HandedIn, NetworkRequest, QUERIES_MAX, Query, Sandbox,
+};
 use rustix::io::Errno;
 use std::io;
 use std::net::SocketAddr;
+
+/// As many as pid 1 may ask for at a time. One that asks for more is not what it was, and its inbox overflows.
+const UNDER_WAY_MAX: usize = CONNECTS_MAX + QUERIES_MAX;
 
 /// A request without descriptors.
 enum Work {
@@ -50,11 +55,10 @@ pub(crate) struct Client<'c, N: Fn(&str)> {
 impl<N: Fn(&str)> Client<'_, N> {
     /// Serves it until its sandbox is gone. Dropping this drops all that is under way.
     pub(crate) async fn serve(&self) {
-        // Bounded by what pid 1 may ask for at a time.
         let mut under_way = FuturesUnordered::new();
         loop {
             tokio::select! {
-                request = self.sandbox.network_request() => match request {
+                request = self.sandbox.network_request(), if under_way.len() < UNDER_WAY_MAX => match request {
                     Some(request) => under_way.push(self.serve_one(request.into())),
                     None => return,
                 },
