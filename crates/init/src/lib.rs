@@ -18,6 +18,6 @@ mod trial;
 mod unpack;
 
 pub use network::{ADDRESS_V4, ADDRESS_V6};
-pub use run::run;
+pub use run::{Programs, run};
 pub use trial::try_network;
 pub use unpack::{UnpackError, unpack, unpack_into};

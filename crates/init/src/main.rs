@@ -1,14 +1,18 @@
-//! `lambkin-init run`, `lambkin-init run network` or `lambkin-init unpack BYTES_MAX ENTRIES_MAX`: which work this pid 1
-//! has. `lambkin-init try` is a program that tries the network, and ends with the error number that it met.
+//! `lambkin-init run`, `lambkin-init run network [landlock]` or `lambkin-init unpack BYTES_MAX ENTRIES_MAX`: which work
+//! this pid 1 has, and whether the kernel has a second layer for its programs' network. `lambkin-init try` is a program that tries the network, and ends with the error number that it met.
 
+use lambkin_init::Programs;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words[..] {
-        [_, "run"] => lambkin_init::run(false),
-        [_, "run", "network"] => lambkin_init::run(true),
+        [_, "run"] => lambkin_init::run(Programs::Alone),
+        [_, "run", "network"] => lambkin_init::run(Programs::Connected { landlock: false }),
+        [_, "run", "network", "landlock"] => {
+            lambkin_init::run(Programs::Connected { landlock: true })
+        }
         [_, "unpack", bytes_max, entries_max] => match (bytes_max.parse(), entries_max.parse()) {
             (Ok(bytes_max), Ok(entries_max)) => lambkin_init::unpack(bytes_max, entries_max),
             _ => return ExitCode::from(2),

@@ -25,12 +25,27 @@ use std::process::{Child, Stdio};
 /// Every process that this one may signal: all of its name space but itself.
 const EVERYBODY: nix::unistd::Pid = nix::unistd::Pid::from_raw(-1);
 
+/// What way to the network the programs have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Programs {
+    /// None: they have loopback alone.
+    Alone,
+    /// By calls that pid 1 makes for them.
+    Connected {
+        /// Whether they are also under Landlock's rules for TCP, which the kernel has since 6.7.
+        landlock: bool,
+    },
+}
+
 /// Serves commands until the control socket closes, and the programs' calls if they have a network.
-pub fn run(has_network: bool) -> io::Result<()> {
+pub fn run(programs: Programs) -> io::Result<()> {
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     let mut init = Init {
         child_ended: child_signals()?,
-        network: has_network.then(Network::open).transpose()?,
+        network: match programs {
+            Programs::Alone => None,
+            Programs::Connected { landlock } => Some(Network::open(landlock)?),
+        },
         program: None,
     };
     control::report(&Report::Ready)?;

@@ -54,6 +54,7 @@ pub(crate) struct Host {
     pub(crate) rootless: bool,
     init: OwnedFd,
     filters: Filters,
+    landlock_has_network: bool,
     spawner: OwnedFd,
 }
 
@@ -79,6 +80,7 @@ impl Host {
                 programs: image::sealed_filter(&seccomp::program_of_programs())
                     .map_err(at("seal a filter"))?,
             },
+            landlock_has_network: landlock::has_network(),
             spawner: pidfd::of_self().map_err(at("open the spawner's process"))?,
         })
     }
@@ -299,7 +301,7 @@ fn become_init(host: &Host, blueprint: &Blueprint) -> Result<Infallible, Failure
     setdomainname(b"(none)").map_err(at("set the domain name"))?;
     chdir(working_folder).map_err(at("enter the working folder"))?;
     renounce(host, blueprint)?;
-    exec(&blueprint.job)
+    exec(host, &blueprint.job)
 }
 
 /// Waits until its name spaces are filled in, then takes the only user that they have.
@@ -384,8 +386,8 @@ fn renounce(host: &Host, blueprint: &Blueprint) -> Result<(), Failure> {
     Ok(())
 }
 
-fn exec(job: &Job) -> Result<Infallible, Failure> {
-    let arguments = arguments(job).map_err(at("name the arguments of pid 1"))?;
+fn exec(host: &Host, job: &Job) -> Result<Infallible, Failure> {
+    let arguments = arguments(host, job).map_err(at("name the arguments of pid 1"))?;
     let mut pointers: Vec<_> = arguments.iter().map(|argument| argument.as_ptr()).collect();
     pointers.push(std::ptr::null());
     let environment = [std::ptr::null::<libc::c_char>()];
@@ -404,12 +406,16 @@ fn exec(job: &Job) -> Result<Infallible, Failure> {
     Err(at("execute pid 1")(io::Error::last_os_error()))
 }
 
-fn arguments(job: &Job) -> io::Result<Vec<CString>> {
+fn arguments(host: &Host, job: &Job) -> io::Result<Vec<CString>> {
     let words = match job {
-        Job::Run { has_network: false } => vec!["lambkin-init".to_owned(), "run".to_owned()],
-        Job::Run { has_network: true } => ["lambkin-init", "run", "network"]
-            .map(str::to_owned)
-            .to_vec(),
+        Job::Run { has_network } => {
+            let network = has_network.then_some("network");
+            let second_layer = *has_network && host.landlock_has_network;
+            let second_layer = second_layer.then_some("landlock");
+            let words = ["lambkin-init", "run"].into_iter();
+            let words = words.chain(network).chain(second_layer);
+            words.map(str::to_owned).collect()
+        }
         Job::Unpack {
             bytes_max,
             entries_max,

@@ -8,6 +8,8 @@ pub(crate) enum Layer {
     Seccomp,
     /// Rules for files, signals and abstract sockets.
     Landlock,
+    /// That pid 1 makes programs' calls with addresses: they make them themselves.
+    Calls,
     /// The user name space. Needs root: sandboxes keep a user of their own, without capabilities.
     Userns,
 }
@@ -45,9 +47,10 @@ mod switch {
         let layers = names.map(|name| match name {
             "seccomp" => Ok(Layer::Seccomp),
             "landlock" => Ok(Layer::Landlock),
+            "calls" => Ok(Layer::Calls),
             "userns" if !rootless => Ok(Layer::Userns),
             _ => Err(Failure::new(
-                format!("weaken {name:?}, which is none of seccomp, landlock and (as root) userns"),
+                format!("weaken {name:?}, which is none of seccomp, landlock, calls and (as root) userns"),
                 rustix::io::Errno::INVAL,
             )),
         });

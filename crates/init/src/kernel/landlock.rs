@@ -14,25 +14,6 @@ struct Handled {
 
 const BIND_TCP: u64 = 1;
 const CONNECT_TCP: u64 = 2;
-/// Asks for the version alone.
-const VERSION: u32 = 1;
-/// First version with rules for the network.
-const WITH_NETWORK: i64 = 4;
-
-/// Whether this kernel has them.
-pub(crate) fn has_network() -> bool {
-    // SAFETY: with this flag the call takes no rules and answers with a number.
-    let version = check(unsafe {
-        libc::syscall(
-            libc::SYS_landlock_create_ruleset,
-            std::ptr::null::<u8>(),
-            0,
-            VERSION,
-        )
-    });
-    version.is_ok_and(|version| version >= WITH_NETWORK)
-}
-
 /// Takes TCP from this process and all it will start. It needs no_new_privs. Makes no memory and takes no lock.
 pub(super) fn take_tcp() -> Result<(), Errno> {
     let handled = Handled {

@@ -9,7 +9,7 @@ pub(crate) mod epoll;
 pub(crate) mod filter;
 pub(crate) mod inherited;
 pub(crate) mod interfaces;
-pub(crate) mod landlock;
+mod landlock;
 pub(crate) mod memory;
 pub(crate) mod sockets;
 pub(crate) mod watchdog;

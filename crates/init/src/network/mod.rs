@@ -28,7 +28,7 @@ pub use destination::{ADDRESS_V4, ADDRESS_V6};
 
 use crate::descriptors;
 use crate::kernel::filter::{self, Call, Listener, sock_filter};
-use crate::kernel::{child, inherited, landlock, sockets};
+use crate::kernel::{child, inherited, sockets};
 use caller::Caller;
 use names::Names;
 use rustix::event::PollFlags;
@@ -83,7 +83,7 @@ pub(crate) enum Source {
 
 impl Network {
     /// Of what pid 1 finds open.
-    pub(crate) fn open() -> io::Result<Self> {
+    pub(crate) fn open(has_landlock: bool) -> io::Result<Self> {
         let filter = File::from(inherited::take(descriptors::FILTER)?);
         let mut bytes =
             vec![0; usize::try_from(filter.metadata()?.len()).map_err(io::Error::other)?];
@@ -97,7 +97,7 @@ impl Network {
         )?;
         Ok(Self {
             filter: filter::program(&bytes),
-            has_landlock: landlock::has_network(),
+            has_landlock,
             own_network: sockets::network_of(own_socket.as_fd())?,
             own_socket,
             listener: None,

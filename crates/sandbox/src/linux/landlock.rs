@@ -7,6 +7,8 @@ use landlock::{
 };
 use std::io;
 
+use crate::weaken::{self, Layer};
+
 /// The newest interface that is asked for; an older kernel enforces what it knows.
 const NEWEST: ABI = ABI::V6;
 /// Folders that a function may write in.
@@ -61,6 +63,12 @@ pub(crate) fn version() -> u32 {
         )
     };
     u32::try_from(answer).unwrap_or(0)
+}
+
+/// Whether programs are to be under its rules for TCP, by which they can neither bind nor connect: pid 1 does both for
+/// them. They put themselves under it, since pid 1 is not.
+pub(crate) fn has_network() -> bool {
+    !weaken::is_off(Layer::Landlock) && version() >= ABI::V4 as u32
 }
 
 fn empty() -> Result<RulesetCreated, RulesetError> {

@@ -212,6 +212,11 @@ pub(crate) const WEAKENED: &[Case] = &[
         weakened::without_the_user_space,
     ),
     ("attacks_without_all_of_them", weakened::without_all_of_them),
+    ("tcp_without_the_calls", weakened::without_the_calls),
+    (
+        "tcp_without_the_calls_and_landlock",
+        weakened::without_the_calls_and_landlock,
+    ),
 ];
 #[cfg(not(feature = "weaken"))]
 pub(crate) const WEAKENED: &[Case] = &[];

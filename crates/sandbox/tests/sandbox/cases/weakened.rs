@@ -33,6 +33,37 @@ pub(super) fn without_all_of_them() {
     }
 }
 
+/// Nobody makes a program's calls with addresses for it: Landlock lets it make none of TCP itself.
+pub(super) fn without_the_calls() {
+    try_tcp("calls", "EACCES EACCES 0");
+}
+
+/// Without both, nothing but its network name space keeps it in.
+pub(super) fn without_the_calls_and_landlock() {
+    try_tcp("calls,landlock", "ECONNREFUSED 0 0");
+}
+
+fn try_tcp(off: &str, expected: &'static str) {
+    // SAFETY: this process has one thread yet.
+    unsafe { std::env::set_var("LAMBKIN_WEAKEN", off) };
+    crate::place::with(|place| async move {
+        let mut inside = place.sandbox().await.shared();
+        let program = r"
+def told(call, *address):
+    try: return call(*address) or 0
+    except OSError as e: return errno.errorcode[e.errno]
+def connect(address): n = socket.socket().connect_ex(address); return errno.errorcode.get(n, n)
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+print(connect(('127.0.0.1', 1)), told(socket.socket().bind, ('127.0.0.1', 0)), told(udp.connect, ('127.0.0.1', 1)))";
+        let told = super::network::python(&mut inside, &[], program).await;
+        match place.spawner.isolation().landlock {
+            // Landlock knows no network before version 4.
+            0..4 => assert_eq!(told, "ECONNREFUSED 0 0"),
+            _ => assert_eq!(told, expected),
+        }
+    });
+}
+
 fn without(name: &str, off: &[Layer]) {
     // SAFETY: this process has one thread yet.
     unsafe { std::env::set_var("LAMBKIN_WEAKEN", name) };

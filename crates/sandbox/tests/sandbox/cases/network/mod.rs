@@ -14,7 +14,11 @@ use lambkin_sandbox::Sandbox;
 use crate::place::Inside;
 
 /// Runs a program that must succeed; `told` are the arguments that it finds.
-async fn python(inside: &mut Inside<Arc<Sandbox>>, told: &[String], program: &str) -> String {
+pub(super) async fn python(
+    inside: &mut Inside<Arc<Sandbox>>,
+    told: &[String],
+    program: &str,
+) -> String {
     let told = told.join(" ");
     let modules = "import errno, os, select, signal, socket, struct, sys, threading, time";
     inside
