@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use lambkin_sandbox::{
-    CodeTree, Root, Sandbox, Spawner, SpawnerConfig, SpawnerProcess, Spec, UnpackLimits,
+    CodeTree, Program, Root, Sandbox, Spawner, SpawnerConfig, SpawnerProcess, Spec, UnpackLimits,
 };
 
 /// Alternating: one bare, one whole, so that a machine whose speed drifts does not decide the ratio.
@@ -47,17 +47,20 @@ async fn measure(process: SpawnerProcess) {
     let spawner = process.connect().expect("a handle");
     let code = package(&spawner).await;
     let (mut bare, mut whole, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+    let mut programs = Vec::new();
     for round in 0..WARM_UP + ROUNDS {
         let floor = bare_clone();
         let start = Instant::now();
         let sandbox = create(&spawner, &code).await;
         let made = start.elapsed();
+        let program = run(&sandbox).await;
         let start = Instant::now();
         sandbox.destroy().await;
         if round >= WARM_UP {
             bare.push(floor);
             whole.push(made);
             ends.push(start.elapsed());
+            programs.push(program);
         }
     }
     let ratios: Vec<f64> = whole
@@ -67,6 +70,7 @@ async fn measure(process: SpawnerProcess) {
         .collect();
     println!("bare clone3             {:>8.0} us", us(&mut bare));
     println!("sandbox to ready pid 1  {:>8.0} us", us(&mut whole));
+    println!("a program, start to end {:>8.0} us", us(&mut programs));
     println!("its end                 {:>8.0} us", us(&mut ends));
     println!("ratio                   {:>8.2}", median(ratios));
     idle(&spawner, &code).await;
@@ -127,6 +131,19 @@ async fn create(spawner: &Spawner, code: &CodeTree) -> Sandbox {
         processes_max: 1_024,
     };
     spawner.create(&spec).await.expect("a sandbox")
+}
+
+/// One that does nothing.
+async fn run(sandbox: &Sandbox) -> Duration {
+    let program = Program {
+        argv: vec!["/bin/true".to_owned()],
+        env: Vec::new(),
+        cwd: "/".to_owned(),
+    };
+    let start = Instant::now();
+    sandbox.start(&program).await.expect("a start");
+    sandbox.event().await;
+    start.elapsed()
 }
 
 /// From the call to the first word of the child.
