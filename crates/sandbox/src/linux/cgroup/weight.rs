@@ -1,8 +1,9 @@
 //! Who goes first when more wants to run than there are cores; quotas (`group_files`) say how much it may be at most.
 //!
-//! All sandboxes together weigh less than one ordinary process: the server, for which every function waits, and its
-//! callers on the same machine wake up before a function that spins, and not a tick of the kernel's later. What
-//! nobody else wants is theirs all the same. Among themselves they weigh what their memory does.
+//! All sandboxes together weigh half an ordinary process: the server, for which every function waits, and its callers
+//! on the same machine more often wake up before a function that spins, and not a tick of the kernel's later. Less
+//! would starve functions where others keep the machine busy. What nobody else wants is theirs all the same. Among
+//! themselves they weigh what their memory does.
 
 /// Of a process, and of a group that has not been given another.
 const ORDINARY: Weight = Weight {
@@ -23,8 +24,8 @@ pub(super) struct Weight {
 
 /// Of all sandboxes together, beside the server.
 pub(super) const ALL: Weight = Weight {
-    shares: ORDINARY.shares / 4,
-    weight: ORDINARY.weight / 4,
+    shares: ORDINARY.shares / 2,
+    weight: ORDINARY.weight / 2,
 };
 
 /// Of one sandbox among the others.
