@@ -69,7 +69,7 @@ pub fn run(programs: Programs) -> io::Result<()> {
         if let Some(network) = init
             .network
             .as_mut()
-            .filter(|network| network.has_waiting())
+            .filter(|network| network.has_to_look())
         {
             watchdog::guard(|| network.look_at_waiting());
         }

@@ -1,6 +1,7 @@
 //! The second filter of a program, and the listener by which pid 1 hears of the calls that it may not make itself.
 
 use super::{check, finish};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -92,6 +93,17 @@ impl Listener {
             Err(Errno::NOENT | Errno::INTR) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether nobody is left, nor will be, who could make a call.
+    pub(crate) fn is_over(&self) -> bool {
+        let mut listener = [PollFd::new(&self.0, PollFlags::IN)];
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let ready = finish(|| poll(&mut listener, Some(&now)));
+        ready.is_ok() && listener[0].revents().contains(PollFlags::HUP)
     }
 
     /// Whether the call still waits. Only then were a look at its thread and a copy of its files a look at the right

@@ -145,7 +145,7 @@ fn get<T: Integers>(socket: BorrowedFd<'_>, level: i32, name: i32) -> Result<T, 
     Ok(value)
 }
 
-/// Sets on one socket what is set on another. What a socket has not, the other goes without.
+/// Sets on one socket what is set on another, if that is not zero. What a socket has not, the other goes without.
 pub(crate) fn copy((level, name): Setting, from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
     // Room for the longest: two numbers of 64 bits.
     let mut value = [0_u8; 16];
@@ -160,7 +160,7 @@ pub(crate) fn copy((level, name): Setting, from: BorrowedFd<'_>, to: BorrowedFd<
             &raw mut length,
         )
     };
-    if got == 0 {
+    if got == 0 && value.iter().any(|byte| *byte != 0) {
         // SAFETY: the kernel reads as many bytes as it has written, from the same array.
         unsafe { libc::setsockopt(to.as_raw_fd(), level, name, value.as_ptr().cast(), length) };
     }

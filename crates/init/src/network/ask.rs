@@ -122,12 +122,11 @@ impl Network {
             ..
         } = request;
         places.register(request.socket.as_fd(), socket.as_fd());
-        let others = places.numbers(caller, &request.socket);
-        for number in others.chain([*number]) {
+        for number in places.numbers(caller, &request.socket) {
             let close_on_exec = caller.closes_on_exec(number);
             listener.put(request.call, number, socket.as_fd(), close_on_exec)?;
         }
-        Ok(())
+        listener.put(request.call, *number, socket.as_fd(), places.close_on_exec)
     }
 }
 

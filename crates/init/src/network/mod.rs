@@ -174,6 +174,8 @@ impl Network {
                 Ok(Verdict::Done) => self.answer(call.id, Ok(0)),
                 Err(error) => self.answer(call.id, Err(error)),
             },
+            // Nobody is left who could make one: it would be ready for ever, and pid 1 in the way of who is dying.
+            Some(Ok(None)) if self.listener.as_ref().is_some_and(Listener::is_over) => self.rest(),
             Some(Ok(None)) | None => {}
             Some(Err(_)) => self.rest(),
         }

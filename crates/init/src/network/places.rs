@@ -6,14 +6,19 @@
 
 use super::caller::Caller;
 use crate::kernel::epoll::{self, Interest};
-use rustix::fs::{CWD, Dir, Mode, OFlags, fstat, minor, openat, readlinkat};
+use rustix::fs::{CWD, Mode, OFlags, RawDir, fstat, minor, openat, readlinkat, readlinkat_raw};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::Read;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 /// What an epoll is called in /proc.
 const EPOLL: &[u8] = b"anon_inode:[eventpoll]";
+/// Some hundred names of descriptors at a time.
+const NAMES_BYTES: usize = 4_096;
+/// Longer than the links that are looked for.
+const LINK_BYTES: usize = 64;
 /// More descriptors than a program may have.
 const DESCRIPTORS_MAX: usize = 4_096;
 /// Epolls that are looked into, and how much of what is told of each: some 700 registrations. A program has one or a
@@ -24,6 +29,8 @@ const EPOLL_BYTES_MAX: u64 = 64 << 10;
 /// Places of one socket.
 #[derive(Debug, Default)]
 pub(super) struct Places {
+    /// Whether the number that was connected is closed when another program is executed.
+    pub(super) close_on_exec: bool,
     /// Where it is besides the number that was connected.
     numbers: Vec<RawFd>,
     registered: Vec<Registered>,
@@ -40,7 +47,11 @@ struct Registered {
 impl Places {
     /// Looks through the caller's descriptors. What it cannot look at, it has not.
     pub(super) fn look(caller: &Caller, number: RawFd, socket: &OwnedFd) -> Self {
-        Self::find(caller, number, socket).unwrap_or_default()
+        let found = Self::find(caller, number, socket).unwrap_or_default();
+        Self {
+            close_on_exec: caller.closes_on_exec(number),
+            ..found
+        }
     }
 
     fn find(caller: &Caller, number: RawFd, socket: &OwnedFd) -> Result<Self, Errno> {
@@ -49,16 +60,23 @@ impl Places {
         let folder = openat(CWD, caller.folder().join("fd"), flags, Mode::empty())?;
         let mut found = Self::default();
         let mut epolls = 0..EPOLLS_MAX;
-        for entry in Dir::read_from(&folder)?.take(DESCRIPTORS_MAX) {
+        let mut names = [MaybeUninit::uninit(); NAMES_BYTES];
+        let mut entries = RawDir::new(&folder, &mut names);
+        for _ in 0..DESCRIPTORS_MAX {
+            let Some(entry) = entries.next() else { break };
             let entry = entry?;
             let name = entry.file_name();
             let Some(other) = name.to_str().ok().and_then(|name| name.parse().ok()) else {
                 continue;
             };
-            let link = readlinkat(&folder, name, Vec::new()).unwrap_or_default();
-            if link.to_bytes() == EPOLL && epolls.next().is_some() {
+            let mut link = [MaybeUninit::uninit(); LINK_BYTES];
+            let link = match readlinkat_raw(&folder, name, &mut link) {
+                Ok((link, _)) => &*link,
+                Err(_) => continue,
+            };
+            if link == EPOLL && epolls.next().is_some() {
                 found.look_into(caller, other, &identity);
-            } else if other != number && link.to_bytes() == identity.link.as_bytes() {
+            } else if other != number && link == identity.link.as_bytes() {
                 found.numbers.push(other);
             }
         }
@@ -88,16 +106,14 @@ impl Places {
     pub(super) fn numbers<'a>(
         &'a self,
         caller: &'a Caller,
-        socket: &OwnedFd,
+        socket: &'a OwnedFd,
     ) -> impl Iterator<Item = RawFd> + 'a {
-        let identity = Identity::of(socket);
         let is_still = move |number: &&RawFd| {
             let path = caller.folder().join(format!("fd/{number}"));
-            let link = readlinkat(CWD, path, Vec::new());
-            let identity = identity.as_ref().ok();
-            identity
-                .zip(link.ok())
-                .is_some_and(|(identity, link)| link.to_bytes() == identity.link.as_bytes())
+            let link = readlinkat(CWD, path, Vec::new()).ok();
+            let identity = Identity::of(socket).ok();
+            link.zip(identity)
+                .is_some_and(|(link, identity)| link.to_bytes() == identity.link.as_bytes())
         };
         self.numbers.iter().filter(is_still).copied()
     }

@@ -107,8 +107,10 @@ impl Network {
         times.flatten().min()
     }
 
-    pub(crate) fn has_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+    /// Whether anybody waits for what comes without a word, or not for longer than a time.
+    pub(crate) fn has_to_look(&self) -> bool {
+        let mut waiting = self.waiting.iter();
+        waiting.any(|waiting| waiting.until.is_some() || !matches!(waiting.stage, Stage::Asked(_)))
     }
 
     /// Answers those whose connection has ended, or whose time has.
