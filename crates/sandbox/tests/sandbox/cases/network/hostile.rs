@@ -357,10 +357,18 @@ print(len(os.listdir('/proc/self/fd')) - before)";
         };
         run(&mut inside, 10).await;
         let before = held_by_pid_1(&place);
-        run(&mut inside, 10_000).await;
+        let count = connections();
+        run(&mut inside, count).await;
         assert_eq!(held_by_pid_1(&place), before);
-        assert!(server.asked() > 6_000);
+        // Two of three lead outside.
+        assert!(server.asked() >= count / 3 * 2);
     });
+}
+
+/// In a row. LAMBKIN_TEST_CONNECTIONS is for slow machines.
+fn connections() -> usize {
+    let count = std::env::var("LAMBKIN_TEST_CONNECTIONS").ok();
+    count.map_or(10_000, |count| count.parse().expect("a number"))
 }
 
 /// Descriptors, which only root may count.
