@@ -449,7 +449,7 @@ def test_few_descriptors_suffice_for_functions_and_who_signs(tmp_path):
         for sock in crowd:
             sock.close()
         assert server.stop() == 0
-    assert "leaves room for 128 of connections_max = 12000" in server.log()
+    assert "leaves room for 96 of connections_max = 12000" in server.log()
     assert "cannot accept" not in server.log()
 
 
