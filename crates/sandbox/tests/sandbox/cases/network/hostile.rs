@@ -265,11 +265,17 @@ def flood():
     while not stop: libc.kill(1, signal.SIGALRM)
 stop = False
 t = threading.Thread(target=flood); t.start()
-for _ in range(200):
+# An emulated machine makes few in that time.
+def rounds(most):
+    until = time.monotonic() + 15
+    for n in range(most):
+        if n >= 10 and time.monotonic() > until: return
+        yield n
+for _ in rounds(200):
     s = socket.create_connection(to); s.close()
 stop = True; t.join()
 print('signals')
-for n in range(200):
+for n in rounds(200):
     pid = os.fork()
     if not pid:
         s = socket.socket(); connect(s.fileno(), raw(to)); time.sleep(1); os._exit(0)
