@@ -45,12 +45,25 @@ impl Ledger {
     }
 }
 
+/// What is counted of each function, in the order of the columns.
+const COUNTS: [fn(&admin::LedgerLine) -> u64; 6] = [
+    |line| line.requests,
+    |line| line.errors,
+    |line| line.cold,
+    |line| line.warm,
+    |line| line.pooled,
+    |line| line.cloned,
+];
+
 fn shown(ledger: &admin::Ledger) -> String {
     let mut table = table::new(&[
         ("FUNCTION", Align::Left),
         ("REQUESTS", Align::Right),
         ("ERRORS", Align::Right),
         ("COLD", Align::Right),
+        ("WARM", Align::Right),
+        ("POOLED", Align::Right),
+        ("CLONED", Align::Right),
         ("GB-SECONDS", Align::Right),
         ("USD", Align::Right),
         ("CONNECTIONS", Align::Right),
@@ -58,16 +71,11 @@ fn shown(ledger: &admin::Ledger) -> String {
         ("BYTES IN", Align::Right),
     ]);
     for line in &ledger.functions {
-        let counts = [line.requests, line.errors, line.cold];
+        let counts = COUNTS.map(|count| count(line));
         let bill = (line.gb_seconds, line.cost);
         table.add_row(row(&line.function, counts, bill, line.network));
     }
-    let total = |count: fn(&admin::LedgerLine) -> u64| ledger.functions.iter().map(count).sum();
-    let counts = [
-        ledger.requests,
-        total(|line| line.errors),
-        total(|line| line.cold),
-    ];
+    let counts = COUNTS.map(|count| ledger.functions.iter().map(count).sum());
     let bill = (ledger.gb_seconds, ledger.cost);
     table.add_row(row("all", counts, bill, ledger.network));
     let (from, to) = (time::shown(ledger.from_ms), time::shown(ledger.to_ms));
@@ -77,7 +85,7 @@ fn shown(ledger: &admin::Ledger) -> String {
 /// Thousandths of GB-seconds and millionths of dollars: one short invoke is not zero.
 fn row(
     name: &str,
-    counts: [u64; 3],
+    counts: [u64; COUNTS.len()],
     (gb_seconds, cost): (f64, f64),
     network: admin::NetworkLine,
 ) -> Vec<String> {
@@ -106,9 +114,12 @@ mod tests {
         };
         let line = admin::LedgerLine {
             function: "hello".into(),
-            requests: 3,
+            requests: 9,
             errors: 1,
             cold: 2,
+            warm: 4,
+            pooled: 3,
+            cloned: 0,
             gb_seconds: 0.3004,
             cost: 0.0000056,
             network,
@@ -116,7 +127,7 @@ mod tests {
         let ledger = admin::Ledger {
             from_ms: 0,
             to_ms: 86_400_000,
-            requests: 3,
+            requests: 9,
             gb_seconds: 0.3004,
             cost: 0.0000056,
             network,
@@ -130,7 +141,9 @@ mod tests {
                 .map(str::to_owned)
                 .collect::<Vec<_>>()
         };
-        let counts = ["3", "1", "2", "0.300", "0.000006", "4", "50", "600"];
+        let counts = [
+            "9", "1", "2", "4", "3", "0", "0.300", "0.000006", "4", "50", "600",
+        ];
         assert_eq!(words(lines[3])[0], "hello");
         assert_eq!(words(lines[3])[1..], counts);
         assert_eq!(words(lines[4])[0], "all");

@@ -30,5 +30,5 @@ pub use request_id::RequestId;
 pub use runtime::Runtime;
 pub use tags::{Tags, TagsError};
 pub use timestamp::Timestamp;
-pub use usage::{NetworkUsage, Outcome, Start, UsageRecord, UsageTotals};
+pub use usage::{NetworkUsage, Outcome, Start, StartCounts, UsageRecord, UsageTotals};
 pub use version::Version;

@@ -41,7 +41,7 @@ pub struct UsageRecord {
     pub cpu_us: u64,
     /// How it ended.
     pub outcome: Outcome,
-    /// What it started on.
+    /// How it got its environment.
     pub start_kind: Start,
     /// What it sent and got through the machine's network.
     pub network: NetworkUsage,
@@ -121,13 +121,62 @@ impl Outcome {
     }
 }
 
-/// What an invoke found.
+/// How an invoke got its environment. The journal holds the position of a kind in this list: new ones come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Start {
-    /// A new environment.
+    /// One that was made for its function from nothing.
     Cold,
     /// One that had served before.
     Warm,
+    /// One of its function that was made out of what had been prepared for any function.
+    Pooled,
+    /// One that was forked from an environment of its function.
+    Cloned,
+}
+
+impl Start {
+    /// A word for tables and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Warm => "warm",
+            Self::Pooled => "pooled",
+            Self::Cloned => "cloned",
+        }
+    }
+}
+
+/// How many invokes got their environments in each way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StartCounts {
+    /// [`Start::Cold`].
+    pub cold: u64,
+    /// [`Start::Warm`].
+    pub warm: u64,
+    /// [`Start::Pooled`].
+    pub pooled: u64,
+    /// [`Start::Cloned`].
+    pub cloned: u64,
+}
+
+impl StartCounts {
+    /// Counts one invoke.
+    pub fn record(&mut self, start: Start) {
+        match start {
+            Start::Cold => self.cold += 1,
+            Start::Warm => self.warm += 1,
+            Start::Pooled => self.pooled += 1,
+            Start::Cloned => self.cloned += 1,
+        }
+    }
+
+    /// Adds others.
+    pub fn add(&mut self, other: &Self) {
+        self.cold += other.cold;
+        self.warm += other.warm;
+        self.pooled += other.pooled;
+        self.cloned += other.cloned;
+    }
 }
 
 /// The sum of many invokes: all that a bill needs. Exact.
@@ -137,8 +186,8 @@ pub struct UsageTotals {
     pub requests: u64,
     /// Of which failed, timed out or ran out of memory.
     pub errors: u64,
-    /// Of which cold.
-    pub cold: u64,
+    /// How they got their environments.
+    pub starts: StartCounts,
     /// Billed milliseconds.
     pub billed_ms: u64,
     /// Memory times billed time on x86-64, in MB-milliseconds.
@@ -156,7 +205,7 @@ impl UsageTotals {
     pub fn record(&mut self, record: &UsageRecord) {
         self.requests += 1;
         self.errors += u64::from(record.outcome != Outcome::Success);
-        self.cold += u64::from(record.start_kind == Start::Cold);
+        self.starts.record(record.start_kind);
         self.billed_ms += record.billed_ms;
         match record.architecture {
             Architecture::X86_64 => self.x86_64_mb_ms += record.memory_mb_ms(),
@@ -170,7 +219,7 @@ impl UsageTotals {
     pub fn add(&mut self, other: &Self) {
         self.requests += other.requests;
         self.errors += other.errors;
-        self.cold += other.cold;
+        self.starts.add(&other.starts);
         self.billed_ms += other.billed_ms;
         self.x86_64_mb_ms += other.x86_64_mb_ms;
         self.arm64_mb_ms += other.arm64_mb_ms;
@@ -275,10 +324,11 @@ mod tests {
             (
                 totals.requests,
                 totals.errors,
-                totals.cold,
+                totals.starts.cold,
+                totals.starts.warm,
                 totals.billed_ms
             ),
-            (2, 1, 1, 1_500)
+            (2, 1, 1, 1, 1_500)
         );
         assert_eq!(
             (totals.x86_64_gb_seconds(), totals.arm64_gb_seconds()),

@@ -59,8 +59,17 @@ pub struct LedgerLine {
     pub requests: u64,
     /// Of which failed, timed out or ran out of memory.
     pub errors: u64,
-    /// Of which cold.
+    /// Of which got an environment that was made from nothing.
     pub cold: u64,
+    /// Of which got one that had served before.
+    #[serde(default)]
+    pub warm: u64,
+    /// Of which got one made out of what was prepared for any function.
+    #[serde(default)]
+    pub pooled: u64,
+    /// Of which got one forked from an environment of the function.
+    #[serde(default)]
+    pub cloned: u64,
     /// Memory times billed time.
     pub gb_seconds: f64,
     /// Price in US dollars.

@@ -74,7 +74,15 @@ pub(crate) async fn an_invoke_whose_caller_left_is_run_and_metered(place: &Place
     let ended = function.run("out = os.path.exists('/tmp/done')").await;
     assert_eq!(ended.json, true);
     let usage = usage(place, &function.name).await;
-    assert_eq!((usage.requests, usage.cold, usage.errors), (3, 1, 0));
+    assert_eq!(
+        (
+            usage.requests,
+            usage.starts.cold,
+            usage.starts.warm,
+            usage.errors
+        ),
+        (3, 1, 2, 0)
+    );
     assert!(usage.billed_ms >= 500, "{}", usage.billed_ms);
 }
 

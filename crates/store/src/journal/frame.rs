@@ -74,7 +74,7 @@ pub(super) fn decode(bytes: &[u8]) -> Next {
 mod tests {
     use super::super::tests::record_at;
     use super::*;
-    use lambkin_model::{FunctionName, NetworkUsage, Region, Timestamp, Version};
+    use lambkin_model::{FunctionName, NetworkUsage, Region, Start, Timestamp, Version};
 
     #[test]
     fn a_record_of_the_longest_names_and_numbers_fits() {
@@ -86,6 +86,7 @@ mod tests {
             (u64::MAX, u64::MAX, Some(u64::MAX));
         (record.memory_mb, record.ephemeral_mb) = (u32::MAX, u32::MAX);
         (record.memory_peak_bytes, record.cpu_us) = (u64::MAX, u64::MAX);
+        record.start_kind = Start::Cloned;
         record.network = NetworkUsage {
             connections: u64::MAX,
             sent_bytes: u64::MAX,

@@ -5,7 +5,11 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// Step `n` (from 1) leads from schema `n - 1` to schema `n`.
-const STEPS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+];
 
 /// The schema that this version writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;
@@ -51,26 +55,28 @@ mod tests {
         let refused = migrate(&mut connection, Path::new("d")).unwrap_err();
         assert!(refused.to_string().contains("77"), "{refused}");
     }
+
     #[test]
-    fn what_schema_1_holds_is_kept_with_a_network_of_nothing() {
+    fn what_schema_1_holds_is_kept_with_a_network_of_nothing_and_warm_if_not_cold() {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(STEPS[0]).unwrap();
         connection.pragma_update(None, "user_version", 1).unwrap();
         connection
             .execute_batch(
-                "INSERT INTO usage_hours VALUES ('a', 'r', 1, 'f', 2, 0, 0, 3, 4, 0, 0);
+                "INSERT INTO usage_hours VALUES ('a', 'r', 1, 'f', 7, 0, 2, 3, 4, 0, 0);
                  INSERT INTO functions VALUES ('a', 'r', 'f', x'00', '{}', NULL)",
             )
             .unwrap();
         migrate(&mut connection, Path::new("d")).unwrap();
-        let (requests, sent): (i64, i64) = connection
-            .query_row("SELECT requests, sent_bytes FROM usage_hours", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
+        let sql = "SELECT requests, sent_bytes, cold, warm, pooled, cloned FROM usage_hours";
+        let sums: Vec<i64> = connection
+            .query_row(sql, [], |row| {
+                (0..6).map(|column| row.get(column)).collect()
             })
             .unwrap();
         let rules: Option<String> = connection
             .query_row("SELECT egress FROM functions", [], |row| row.get(0))
             .unwrap();
-        assert_eq!((requests, sent, rules), (2, 0, None));
+        assert_eq!((sums, rules), (vec![7, 0, 2, 5, 0, 0], None));
     }
 }

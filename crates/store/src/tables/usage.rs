@@ -6,7 +6,9 @@
 use crate::Error;
 use crate::database::Database;
 use crate::journal::Drain;
-use lambkin_model::{FunctionName, NetworkUsage, Scope, Timestamp, UsageRecord, UsageTotals};
+use lambkin_model::{
+    FunctionName, NetworkUsage, Scope, StartCounts, Timestamp, UsageRecord, UsageTotals,
+};
 use rusqlite::{Connection, Row};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -82,7 +84,7 @@ fn insert(
 ) -> Result<bool, Error> {
     let sql = "INSERT OR IGNORE INTO usage_records VALUES
         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-        ?21, ?22, ?23)";
+        ?21, ?22, ?23, ?24, ?25, ?26)";
     let inserted = connection.prepare_cached(sql)?.execute(rusqlite::params![
         record.start.0,
         record.request_id.as_uuid().as_bytes(),
@@ -100,13 +102,16 @@ fn insert(
         integer(record.cpu_us),
         integer(totals.errors),
         record.outcome.as_str(),
-        integer(totals.cold),
+        integer(totals.starts.cold),
         integer(totals.x86_64_mb_ms),
         integer(totals.arm64_mb_ms),
         integer(totals.ephemeral_mb_ms),
         integer(totals.network.connections),
         integer(totals.network.sent_bytes),
         integer(totals.network.received_bytes),
+        integer(totals.starts.warm),
+        integer(totals.starts.pooled),
+        integer(totals.starts.cloned),
     ])?;
     Ok(inserted == 1)
 }
@@ -120,7 +125,7 @@ fn add_to_hour(
 ) -> Result<(), Error> {
     let sql =
         "INSERT INTO usage_hours VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
-        ?14)
+        ?14, ?15, ?16, ?17)
         ON CONFLICT DO UPDATE SET
             requests = requests + excluded.requests,
             errors = errors + excluded.errors,
@@ -131,7 +136,10 @@ fn add_to_hour(
             ephemeral_mb_ms = ephemeral_mb_ms + excluded.ephemeral_mb_ms,
             connections = connections + excluded.connections,
             sent_bytes = sent_bytes + excluded.sent_bytes,
-            received_bytes = received_bytes + excluded.received_bytes";
+            received_bytes = received_bytes + excluded.received_bytes,
+            warm = warm + excluded.warm,
+            pooled = pooled + excluded.pooled,
+            cloned = cloned + excluded.cloned";
     connection.prepare_cached(sql)?.execute(rusqlite::params![
         scope.account.as_str(),
         scope.region.as_str(),
@@ -139,7 +147,7 @@ fn add_to_hour(
         function.as_str(),
         integer(totals.requests),
         integer(totals.errors),
-        integer(totals.cold),
+        integer(totals.starts.cold),
         integer(totals.billed_ms),
         integer(totals.x86_64_mb_ms),
         integer(totals.arm64_mb_ms),
@@ -147,6 +155,9 @@ fn add_to_hour(
         integer(totals.network.connections),
         integer(totals.network.sent_bytes),
         integer(totals.network.received_bytes),
+        integer(totals.starts.warm),
+        integer(totals.starts.pooled),
+        integer(totals.starts.cloned),
     ])?;
     Ok(())
 }
@@ -190,12 +201,12 @@ fn totals(
     let hours =
         "SELECT function, sum(requests), sum(errors), sum(cold), sum(billed_ms), sum(x86_64_mb_ms),
             sum(arm64_mb_ms), sum(ephemeral_mb_ms), sum(connections), sum(sent_bytes),
-            sum(received_bytes) FROM usage_hours
+            sum(received_bytes), sum(warm), sum(pooled), sum(cloned) FROM usage_hours
         WHERE account = ?1 AND region = ?2 AND hour >= ?3 AND hour < ?4 GROUP BY function";
     let records =
         "SELECT function, count(*), sum(errors), sum(cold), sum(billed_ms), sum(x86_64_mb_ms),
             sum(arm64_mb_ms), sum(ephemeral_mb_ms), sum(connections), sum(sent_bytes),
-            sum(received_bytes) FROM usage_records
+            sum(received_bytes), sum(warm), sum(pooled), sum(cloned) FROM usage_records
         WHERE account = ?1 AND region = ?2 AND start_ms >= ?3 AND start_ms < ?4 GROUP BY function";
     if whole.0 > whole.1 {
         add_rows(connection, records, scope, (from, to), &mut sums)?;
@@ -260,7 +271,12 @@ fn totals_of(row: &Row<'_>) -> rusqlite::Result<UsageTotals> {
     Ok(UsageTotals {
         requests: number(1)?,
         errors: number(2)?,
-        cold: number(3)?,
+        starts: StartCounts {
+            cold: number(3)?,
+            warm: number(11)?,
+            pooled: number(12)?,
+            cloned: number(13)?,
+        },
         billed_ms: number(4)?,
         x86_64_mb_ms: number(5)?,
         arm64_mb_ms: number(6)?,
@@ -283,6 +299,7 @@ mod tests {
     use super::*;
     use crate::journal::tests::{record_at, scope};
     use crate::tables::schema;
+    use lambkin_model::Start;
     use std::path::Path;
 
     fn database(records: &[UsageRecord]) -> Connection {
@@ -382,7 +399,10 @@ mod tests {
     #[test]
     fn the_sums_carry_everything_that_a_bill_needs() {
         let mut expected = UsageTotals::default();
-        let records: Vec<_> = (0..10).map(|n| record_at("f", n * 1_000)).collect();
+        let kinds = [Start::Cold, Start::Warm, Start::Pooled, Start::Cloned];
+        let mut records: Vec<_> = (0..10).map(|n| record_at("f", n * 1_000)).collect();
+        let all = records.iter_mut().zip(kinds.into_iter().cycle());
+        all.for_each(|(record, kind)| record.start_kind = kind);
         records.iter().for_each(|record| expected.record(record));
         let connection = database(&records);
         let by_hours = totals(&connection, &scope(), 0, HOUR_MS).unwrap();
@@ -395,7 +415,10 @@ mod tests {
             }]
         );
         assert_eq!(by_rows, by_hours);
-        assert!(expected.errors > 0 && expected.cold > 0 && expected.ephemeral_mb_ms > 0);
+        let starts = expected.starts;
+        assert_eq!((starts.cold, starts.warm), (3, 3));
+        assert_eq!((starts.pooled, starts.cloned), (2, 2));
+        assert!(expected.errors > 0 && expected.ephemeral_mb_ms > 0);
         assert!(expected.network.received_bytes > expected.network.sent_bytes);
     }
 }
