@@ -19,6 +19,7 @@ mod pool;
 mod present_rules;
 mod runtime_api;
 pub mod runtimes;
+pub mod start;
 #[cfg(test)]
 mod testing;
 mod trace;
@@ -33,13 +34,14 @@ use code::Trees;
 use egress::Gateway;
 use environment::Host;
 use functions::Functions;
-use lambkin_model::{Limits, Scope};
+use lambkin_model::{FunctionName, Limits, Scope};
 use lambkin_sandbox::Spawner;
 use lambkin_store::Store;
 use memory::Memory;
 use pool::Pools;
 use present_rules::PresentRules;
 use runtimes::Runtimes;
+use start::{PastStart, RecentStarts};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -118,6 +120,7 @@ impl Engine {
             runtimes: runtimes.clone(),
             rules: Arc::clone(&rules),
             gateway: Arc::new(Gateway::open(config.egress)?),
+            starts: RecentStarts::default(),
             memory: Memory::new(config.memory_reserve_bytes),
             environments_max: environments_max(limits.concurrent_executions),
             idle_timeout: config.idle_timeout,
@@ -164,6 +167,13 @@ impl Engine {
     /// The interpreters of this machine.
     pub fn runtimes(&self) -> &Runtimes {
         &self.0.host.runtimes
+    }
+
+    /// The last starts of a function since it changed last and the server began, newest first; `None` without such
+    /// a function.
+    pub fn starts(&self, name: &FunctionName) -> Option<Vec<PastStart>> {
+        self.0.functions.get(name)?;
+        Some(self.0.host.starts.read(name))
     }
 
     /// What every environment is made of on this machine.

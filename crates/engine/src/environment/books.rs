@@ -4,12 +4,14 @@ use crate::failure::Failure;
 use crate::invocation::{Invocation, now};
 use crate::invoke::Answer;
 use crate::log::{Phase, Recorder, Report};
+use crate::start::{Clock, First, FunctionStarts, Telling};
 use bytes::Bytes;
 use lambkin_model::{
     Function, NetworkUsage, Outcome, RequestId, Start, Timestamp, UsageRecord, Version,
 };
 use lambkin_sandbox::Usage;
 use lambkin_store::Store;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The log, and what has been metered so far.
@@ -19,7 +21,14 @@ pub(crate) struct Books {
     usage: Usage,
     /// Length of an INIT that no invoke has paid for yet.
     init: Option<Duration>,
-    served: bool,
+    /// Until the first answer.
+    start: Option<Box<Starting>>,
+}
+
+/// A start on its way, and where it will be kept.
+struct Starting {
+    clock: Clock,
+    kept: Arc<FunctionStarts>,
 }
 
 /// What an invocation used.
@@ -33,13 +42,28 @@ pub(crate) struct Used {
     pub(crate) network: NetworkUsage,
 }
 
+impl Starting {
+    /// The first invoke is over.
+    fn end(self, invocation: &Invocation, outcome: Outcome, took: Duration) -> Start {
+        let kind = self.clock.kind();
+        let first = First {
+            at: invocation.accepted,
+            request_id: invocation.request.request_id,
+            outcome,
+            took,
+        };
+        self.kept.keep(self.clock.end(first));
+        kind
+    }
+}
+
 impl Books {
-    pub(crate) fn new(log: Recorder) -> Self {
+    pub(crate) fn new(log: Recorder, clock: Clock, kept: Arc<FunctionStarts>) -> Self {
         Self {
             log,
             usage: Usage::default(),
             init: None,
-            served: false,
+            start: Some(Box::new(Starting { clock, kept })),
         }
     }
 
@@ -51,11 +75,22 @@ impl Books {
         }
     }
 
-    /// An INIT is over. One outside an invoke that went well is paid by the first invoke.
-    pub(crate) fn initialised(&mut self, phase: Phase, took: Duration, failure: Option<&Failure>) {
-        self.log.init_report(now(), phase, took, failure);
-        if phase == Phase::Init && failure.is_none() {
+    /// An INIT went well. One outside an invoke is paid by the first invoke.
+    pub(crate) fn initialised(&mut self, phase: Phase, took: Duration, telling: Option<Telling>) {
+        self.log.init_report(now(), phase, took, None);
+        if phase == Phase::Init {
             self.init = Some(took);
+        }
+        if let Some(start) = &mut self.start {
+            start.clock.initialised(phase, took, telling);
+        }
+    }
+
+    /// An INIT failed.
+    pub(crate) fn init_failed(&mut self, phase: Phase, took: Duration, failure: &Failure) {
+        self.log.init_report(now(), phase, took, Some(failure));
+        if let Some(start) = &mut self.start {
+            start.clock.init_failed(phase, took);
         }
     }
 
@@ -88,7 +123,7 @@ impl Books {
     /// charged for. What INIT used is the first one's.
     pub(crate) fn rested(&mut self, usage: Usage) -> Option<u64> {
         let used = usage.cpu_us.saturating_sub(self.usage.cpu_us);
-        self.served.then(|| {
+        self.start.is_none().then(|| {
             self.usage.cpu_us = usage.cpu_us;
             used
         })
@@ -154,7 +189,11 @@ impl Books {
             .and_then(|init| u64::try_from(init.as_micros()).ok());
         let usage = used.usage.unwrap_or(self.usage);
         let before = std::mem::replace(&mut self.usage, usage);
-        let served = std::mem::replace(&mut self.served, true);
+        let outcome = failure.map_or(Outcome::Success, Failure::outcome);
+        let start_kind = match self.start.take() {
+            None => Start::Warm,
+            Some(start) => start.end(invocation, outcome, used.took),
+        };
         UsageRecord {
             scope: function.scope.clone(),
             function: function.name.clone(),
@@ -169,8 +208,8 @@ impl Books {
             architecture: function.settings.architecture,
             memory_peak_bytes: usage.memory_peak_bytes,
             cpu_us: usage.cpu_us.saturating_sub(before.cpu_us),
-            outcome: failure.map_or(Outcome::Success, Failure::outcome),
-            start_kind: if served { Start::Warm } else { Start::Cold },
+            outcome,
+            start_kind,
             network: used.network,
         }
     }

@@ -12,6 +12,7 @@ use crate::invoke::Error;
 use crate::log::{Origin, Recorder};
 use crate::pool::Generation;
 use crate::runtimes::Launch;
+use crate::start::{Clock, Stage};
 use lambkin_model::{Function, Limits, Timestamp};
 use lambkin_sandbox::{Program, Spec};
 use rand::Rng;
@@ -22,8 +23,8 @@ use std::time::Duration;
 const CREATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The whole life of one environment, from nothing to nothing.
-pub(crate) async fn boot(host: Arc<Host>, generation: Arc<Generation>) {
-    let creation = tokio::time::timeout(CREATION_TIMEOUT, create(&host, &generation));
+pub(crate) async fn boot(host: Arc<Host>, generation: Arc<Generation>, clock: Clock) {
+    let creation = tokio::time::timeout(CREATION_TIMEOUT, create(&host, &generation, clock));
     let created = tokio::select! {
         created = creation => created.unwrap_or_else(|_| Err(Unavailable::TooSlow)),
         () = host.stop.cancelled() => Err(Unavailable::Stopping),
@@ -57,7 +58,12 @@ enum Unavailable {
     Stopping,
 }
 
-async fn create(host: &Arc<Host>, generation: &Arc<Generation>) -> Result<Owner, Unavailable> {
+async fn create(
+    host: &Arc<Host>,
+    generation: &Arc<Generation>,
+    mut clock: Clock,
+) -> Result<Owner, Unavailable> {
+    clock.done(Stage::Queue);
     let function = generation.function();
     let settings = &function.settings;
     let launch = host.runtimes.launch(settings.runtime, settings.memory_mb)?;
@@ -68,7 +74,9 @@ async fn create(host: &Arc<Host>, generation: &Arc<Generation>) -> Result<Owner,
         tmp_bytes: u64::from(settings.ephemeral_mb) << 20,
         processes_max: Limits::PROCESSES,
     };
+    clock.done(Stage::Code);
     let mut sandbox = host.spawner.create(&spec).await?;
+    clock.done(Stage::Sandbox);
     let listener = sandbox.take_listener().ok_or(Unavailable::Incomplete)?;
     let output = sandbox.take_output().ok_or(Unavailable::Incomplete)?;
     let stream: Arc<str> = stream_name(function, now()).into();
@@ -87,7 +95,7 @@ async fn create(host: &Arc<Host>, generation: &Arc<Generation>) -> Result<Owner,
         sandbox,
         output: Output::new(output),
         uplink: Uplink::new(Arc::clone(&host.gateway), host.rules.of(&function.name)),
-        books: Mutex::new(Books::new(log)),
+        books: Mutex::new(Books::new(log, clock, Arc::clone(generation.starts()))),
     };
     environment.books().initialising(note.as_deref());
     Ok(Owner::new(Arc::new(environment), program, listener))

@@ -46,6 +46,7 @@ use crate::memory::Memory;
 use crate::pool::Generation;
 use crate::present_rules::PresentRules;
 use crate::runtimes::Runtimes;
+use crate::start::{RecentStarts, Telling};
 use books::{Books, Used};
 use bytes::Bytes;
 use ending::Ending;
@@ -67,6 +68,8 @@ pub(crate) struct Host {
     /// What connections out of environments are decided by.
     pub(crate) rules: Arc<PresentRules>,
     pub(crate) gateway: Arc<Gateway>,
+    /// Where the time of starts went.
+    pub(crate) starts: RecentStarts,
     pub(crate) memory: Memory,
     /// As many as there are descriptors for.
     pub(crate) environments_max: usize,
@@ -98,13 +101,17 @@ pub(crate) struct Environment {
 impl Environment {
     // ---- what a runtime's calls amount to ----
 
-    /// The runtime asked for its first event.
-    pub(crate) fn initialised(&self, init: Init) {
+    /// The runtime asked for its first event, and told where the time until then went.
+    pub(crate) fn initialised(&self, init: Init, telling: Option<Telling>) {
         let memory_mb = self.generation.function().settings.memory_mb;
         if cpu_millicores(memory_mb) != init_millicores(memory_mb) {
             self.limit_cpu(cpu_millicores(memory_mb));
         }
-        self.log_init(init, None);
+        let mut books = self.books();
+        self.output.drain(|bytes| books.output(now(), bytes));
+        books.initialised(init.phase, init.started.elapsed(), telling);
+        books.flush(&self.host.store);
+        drop(books);
         if init.phase == Phase::Init {
             self.generation.booted(&self.slot);
         }
@@ -152,11 +159,11 @@ impl Environment {
         books.flush(&self.host.store);
     }
 
-    /// An INIT is over.
-    fn log_init(&self, init: Init, failure: Option<&Failure>) {
+    /// An INIT is over without a `next`.
+    fn init_failed(&self, init: Init, failure: &Failure) {
         let mut books = self.books();
         self.output.drain(|bytes| books.output(now(), bytes));
-        books.initialised(init.phase, init.started.elapsed(), failure);
+        books.init_failed(init.phase, init.started.elapsed(), failure);
         books.flush(&self.host.store);
     }
 

@@ -260,11 +260,11 @@ impl Owner {
             .classify(failure, environment.sandbox.usage().ok());
         match environment.slot.program_ended() {
             Bereft::Init(init) => {
-                environment.log_init(init, Some(&failure));
+                environment.init_failed(init, &failure);
                 self.after_first_init(failure).await;
             }
             Bereft::Restart(init, invocation) => {
-                environment.log_init(init, Some(&failure));
+                environment.init_failed(init, &failure);
                 self.fail(invocation, failure).await;
             }
             Bereft::Invocation(invocation) => self.fail(invocation, failure).await,
@@ -296,7 +296,7 @@ impl Owner {
         self.stop(Duration::ZERO).await;
         self.connections.close().await;
         if let Bereft::Init(init) = environment.slot.program_ended() {
-            environment.log_init(init, Some(&failure));
+            environment.init_failed(init, &failure);
         }
         self.fail(invocation, failure).await;
     }

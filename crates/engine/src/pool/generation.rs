@@ -12,16 +12,19 @@ use super::Pools;
 use crate::environment::{Host, Slot, boot};
 use crate::invocation::Invocation;
 use crate::invoke::{Error, ThrottleReason};
+use crate::start::{Clock, FunctionStarts};
 use bytes::Bytes;
-use lambkin_model::{Function, FunctionName};
+use lambkin_model::{Function, FunctionName, Start};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use tokio::time::Instant;
 
 /// One generation: any change that invokes can notice makes a new one.
 pub(crate) struct Generation {
     function: Arc<Function>,
     arn: Bytes,
     host: Arc<Host>,
+    starts: Arc<FunctionStarts>,
     pools: Weak<Pools>,
     state: Mutex<State>,
 }
@@ -41,10 +44,12 @@ struct State {
 impl Generation {
     pub(super) fn new(function: Arc<Function>, host: Arc<Host>, pools: Weak<Pools>) -> Self {
         let arn = Bytes::from(function.arn());
+        let starts = host.starts.of(&function.name);
         Self {
             function,
             arn,
             host,
+            starts,
             pools,
             state: Mutex::default(),
         }
@@ -63,6 +68,11 @@ impl Generation {
     /// The function's unqualified ARN.
     pub(crate) fn arn(&self) -> &Bytes {
         &self.arn
+    }
+
+    /// Where starts are kept, for whoever asks where their time went.
+    pub(crate) fn starts(&self) -> &Arc<FunctionStarts> {
+        &self.starts
     }
 
     pub(super) fn name(&self) -> &FunctionName {
@@ -176,9 +186,11 @@ impl Generation {
         }
         state.booting += 1;
         state.environments += 1;
+        let asked = state.waiting.back().map(|invocation| invocation.begun);
         drop(state);
+        let clock = Clock::begin(Start::Cold, asked.unwrap_or_else(Instant::now));
         let host = Arc::clone(&self.host);
-        self.host.owners.spawn(boot(host, Arc::clone(self)));
+        self.host.owners.spawn(boot(host, Arc::clone(self), clock));
     }
 
     fn memory_bytes(&self) -> u64 {

@@ -72,6 +72,7 @@ impl Pools {
             .unwrap_or_else(PoisonError::into_inner);
         let old = generations.remove(name);
         drop(generations);
+        self.host.starts.forget(name);
         if let Some(old) = old {
             old.retire();
         }

@@ -104,7 +104,7 @@ async fn route(
 ) -> Response {
     let pace = &link.traffic.pace;
     match Call::of(&head.method, head.uri.path()) {
-        Ok(Call::Next) => next::next(environment, link).await,
+        Ok(Call::Next) => next::next(environment, link, &head.headers).await,
         Ok(Call::Ping) => {
             pace.spend(CALL).await;
             reply::pong()

@@ -5,6 +5,7 @@ use super::reply::{self, Response};
 use super::traffic::Link;
 use crate::environment::{Environment, Event};
 use crate::invocation::now;
+use crate::start::{TOLD, Telling};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::HeaderMap;
@@ -19,10 +20,10 @@ const DEADLINE_MS: HeaderName = HeaderName::from_static("lambda-runtime-deadline
 /// An event of this many bytes is worth a thought about who still holds it.
 const LARGE_BYTES: usize = 1 << 20;
 
-pub(super) async fn next(environment: &Environment, link: &Link) -> Response {
+pub(super) async fn next(environment: &Environment, link: &Link, head: &HeaderMap) -> Response {
     match environment.slot.ask() {
         Err(refusal) => return reply::refused(refusal),
-        Ok(Some(init)) => environment.initialised(init),
+        Ok(Some(init)) => environment.initialised(init, head.get(TOLD).and_then(Telling::of)),
         Ok(None) => {}
     }
     let event = environment.slot.event().await;

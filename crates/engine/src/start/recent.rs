@@ -1,0 +1,153 @@
+//! The last starts of each function, as long as neither its code nor its configuration changes.
+//!
+//! ```text
+//! a pool opens ─▶ of ─▶ each environment's first answer ─▶ keep
+//! change, deletion ─▶ forget; environments that still start keep theirs to themselves
+//! ```
+
+use super::clock::Times;
+use super::told::{Telling, Told};
+use lambkin_model::{FunctionName, Outcome, RequestId, Start, Timestamp};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Starts of a function that are kept, 150 bytes each.
+const STARTS_MAX: usize = 8;
+/// Bytes that programs told in them, together; older starts go first.
+const TOLD_BYTES_MAX: usize = 8 << 10;
+
+/// One start of the past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastStart {
+    /// When its first invoke was accepted.
+    pub at: Timestamp,
+    /// That invoke.
+    pub request_id: RequestId,
+    /// How it got its environment.
+    pub kind: Start,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Where the time went.
+    pub times: Times,
+    /// How the program divides its own part, if it does.
+    pub told: Option<Told>,
+}
+
+/// A start as it is kept.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(super) at: Timestamp,
+    pub(super) request_id: RequestId,
+    pub(super) kind: Start,
+    pub(super) outcome: Outcome,
+    pub(super) times: Times,
+    pub(super) telling: Option<Telling>,
+}
+
+impl Kept {
+    fn told_bytes(&self) -> usize {
+        self.telling.as_ref().map_or(0, Telling::bytes)
+    }
+
+    fn read(&self) -> PastStart {
+        let telling = self.telling.as_ref();
+        PastStart {
+            at: self.at,
+            request_id: self.request_id,
+            kind: self.kind,
+            outcome: self.outcome,
+            times: self.times,
+            told: telling.and_then(|telling| telling.read(self.times.program)),
+        }
+    }
+}
+
+/// The last starts of one function.
+#[derive(Debug, Default)]
+pub(crate) struct FunctionStarts(Mutex<VecDeque<Kept>>);
+
+impl FunctionStarts {
+    /// Another one; old ones make room.
+    pub(crate) fn keep(&self, start: Kept) {
+        let mut starts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        starts.push_front(start);
+        starts.truncate(STARTS_MAX);
+        let mut bytes = 0;
+        let fitting = starts.iter().take_while(|start| {
+            bytes += start.told_bytes();
+            bytes <= TOLD_BYTES_MAX
+        });
+        let fitting = fitting.count();
+        starts.truncate(fitting);
+    }
+
+    /// Newest first.
+    fn read(&self) -> Vec<PastStart> {
+        let starts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        starts.iter().map(Kept::read).collect()
+    }
+}
+
+/// By function.
+#[derive(Debug, Default)]
+pub(crate) struct RecentStarts(Mutex<HashMap<FunctionName, Arc<FunctionStarts>>>);
+
+impl RecentStarts {
+    /// Where the starts of a function's environments are kept.
+    pub(crate) fn of(&self, name: &FunctionName) -> Arc<FunctionStarts> {
+        Arc::clone(self.lock().entry(name.clone()).or_default())
+    }
+
+    /// A function has changed, or is no more.
+    pub(crate) fn forget(&self, name: &FunctionName) {
+        self.lock().remove(name);
+    }
+
+    /// The starts of a function, newest first; none that is known, none.
+    pub(crate) fn read(&self, name: &FunctionName) -> Vec<PastStart> {
+        let found = self.lock().get(name).map(Arc::clone);
+        found.map_or_else(Vec::new, |starts| starts.read())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<FunctionName, Arc<FunctionStarts>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn start(at: i64, told_bytes: usize) -> Kept {
+        let value = HeaderValue::from_str(&" ".repeat(told_bytes)).unwrap();
+        Kept {
+            at: Timestamp(at),
+            request_id: RequestId::random(),
+            kind: Start::Cold,
+            outcome: Outcome::Success,
+            times: Times::default(),
+            telling: Telling::of(&value),
+        }
+    }
+
+    #[test]
+    fn the_newest_stay_within_count_and_bytes() {
+        let (recent, name) = (RecentStarts::default(), FunctionName::new("f").unwrap());
+        let ats = || -> Vec<i64> { recent.read(&name).iter().map(|one| one.at.0).collect() };
+        assert!(ats().is_empty());
+        let starts = recent.of(&name);
+        (0..10).for_each(|at| starts.keep(start(at, 1_000)));
+        assert_eq!(ats(), [9, 8, 7, 6, 5, 4, 3, 2]);
+        starts.keep(start(10, 4_096));
+        assert_eq!(ats(), [10, 9, 8, 7, 6]);
+        starts.keep(start(11, 4_096));
+        assert_eq!(ats(), [11, 10]);
+
+        recent.forget(&name);
+        starts.keep(start(12, 0));
+        assert!(ats().is_empty(), "of the function as it was");
+        recent.of(&name).keep(start(13, 0));
+        assert_eq!(ats(), [13]);
+    }
+}
