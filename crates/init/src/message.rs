@@ -27,6 +27,13 @@ pub enum Command {
         env: Vec<(String, String)>,
         /// Working folder.
         cwd: String,
+        /// What it reads.
+        stdin: Stdin,
+    },
+    /// What a program with [`Stdin::Pipe`] reads, and then the end. Once; for any other it is lost.
+    Input {
+        /// Fits into a pipe whole, so that nobody waits.
+        bytes: Vec<u8>,
     },
     /// Kill every process but pid 1. Answered by [`Report::Killed`].
     Kill,
@@ -50,6 +57,15 @@ pub enum Command {
         /// A whole DNS message.
         message: Vec<u8>,
     },
+}
+
+/// A program's standard input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stdin {
+    /// Nothing.
+    Null,
+    /// What [`Command::Input`] brings.
+    Pipe,
 }
 
 /// The end of a request for a connection.

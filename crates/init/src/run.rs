@@ -10,17 +10,17 @@
 
 use crate::control;
 use crate::kernel::watchdog;
-use crate::message::{Command, Report};
+use crate::message::{Command, Report, Stdin};
 use crate::network::{self, Network};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 
 /// Every process that this one may signal: all of its name space but itself.
 const EVERYBODY: nix::unistd::Pid = nix::unistd::Pid::from_raw(-1);
@@ -47,6 +47,7 @@ pub fn run(programs: Programs) -> io::Result<()> {
             Programs::Connected { landlock } => Some(Network::open(landlock)?),
         },
         program: None,
+        input: None,
     };
     control::report(&Report::Ready)?;
     loop {
@@ -82,6 +83,8 @@ struct Init {
     /// The programs' way to the network, if they have any.
     network: Option<Network>,
     program: Option<Pid>,
+    /// What it waits for.
+    input: Option<ChildStdin>,
 }
 
 /// What is ready, in the order in which it is looked at.
@@ -140,10 +143,21 @@ impl Init {
 
     fn obey(&mut self, command: Command, sent: Option<OwnedFd>) -> io::Result<()> {
         match command {
-            Command::Start { argv, env, cwd } => {
-                with_child_signals_open(|| self.start(&argv, env, &cwd))??;
+            Command::Start {
+                argv,
+                env,
+                cwd,
+                stdin,
+            } => {
+                with_child_signals_open(|| self.start(&argv, env, &cwd, stdin))??;
                 // Whose signal came while it was open is known by nothing else.
                 self.reap_ended()
+            }
+            Command::Input { bytes } => {
+                // One that has ended reads nothing, and its end is told.
+                let input = self.input.take();
+                let _ = input.map(|mut input| input.write_all(&bytes));
+                Ok(())
             }
             Command::Kill => {
                 self.end_all(None)?;
@@ -171,7 +185,13 @@ impl Init {
     }
 
     /// One program at a time: a second start is a fault of the server and is refused as such.
-    fn start(&mut self, argv: &[String], env: Vec<(String, String)>, cwd: &str) -> io::Result<()> {
+    fn start(
+        &mut self,
+        argv: &[String],
+        env: Vec<(String, String)>,
+        cwd: &str,
+        stdin: Stdin,
+    ) -> io::Result<()> {
         let started = match argv {
             [path, arguments @ ..] if self.program.is_none() => {
                 let mut command = std::process::Command::new(path);
@@ -180,14 +200,18 @@ impl Init {
                     .env_clear()
                     .envs(env)
                     .current_dir(cwd)
-                    .stdin(Stdio::null())
+                    .stdin(match stdin {
+                        Stdin::Null => Stdio::null(),
+                        Stdin::Pipe => Stdio::piped(),
+                    })
                     .process_group(0);
                 self.spawn(command)
             }
             _ => Err(io::Error::from(Errno::BUSY)),
         };
         match started {
-            Ok(child) => {
+            Ok(mut child) => {
+                self.input = child.stdin.take();
                 self.program = Some(Pid::from_child(&child));
                 Ok(())
             }
@@ -240,6 +264,7 @@ impl Init {
         }
         let network = self.network.iter_mut();
         watchdog::guard(|| network.for_each(Network::rest));
+        self.input = None;
         match self.program.take().and(end) {
             Some(end) => tell(end),
             None => Ok(()),

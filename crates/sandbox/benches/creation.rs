@@ -125,7 +125,7 @@ async fn package(spawner: &Spawner) -> CodeTree {
 async fn create(spawner: &Spawner, code: &CodeTree) -> Sandbox {
     let spec = Spec {
         root: Root::default(),
-        code: code.clone(),
+        code: Some(code.clone()),
         memory_bytes: 128 * MIB,
         tmp_bytes: 512 * MIB,
         processes_max: 1_024,

@@ -89,8 +89,8 @@ impl Host {
 /// What one sandbox is made of: mounts that are attached nowhere yet, its user, its work.
 pub(crate) struct Blueprint {
     pub(crate) root: OwnedFd,
-    /// Mounted at /var/task.
-    pub(crate) task: OwnedFd,
+    /// Mounted at /var/task, unless the code comes later.
+    pub(crate) task: Option<OwnedFd>,
     /// Mounted at /tmp.
     pub(crate) tmp: Option<OwnedFd>,
     pub(crate) shm_bytes: u64,
@@ -131,6 +131,8 @@ pub(crate) struct Begun {
 pub(crate) enum Setup {
     /// Comes with the descriptor.
     Listening,
+    /// Comes with its mount name space, in which code is to be mounted later.
+    Space,
     Failed(Failure),
 }
 
@@ -271,7 +273,7 @@ fn inside(host: &Host, blueprint: &Blueprint, inherited: &Inherited<'_>) {
         Some(host.init.as_fd()),
         Some(inherited.setup),
         Some(blueprint.root.as_fd()),
-        Some(blueprint.task.as_fd()),
+        blueprint.task.as_ref().map(AsFd::as_fd),
         blueprint.tmp.as_ref().map(AsFd::as_fd),
         Some(host.spawner.as_fd()),
     ];
@@ -347,7 +349,9 @@ fn open_network(has_network: bool) -> Result<(), Failure> {
 fn enter_root(blueprint: &Blueprint) -> Result<(), Failure> {
     let root = slot(ROOT);
     mounts::attach(root, CWD, mount_spaces::NEW_ROOT).map_err(at("mount the root"))?;
-    mounts::attach(slot(TASK), root, "var/task").map_err(at("mount /var/task"))?;
+    if blueprint.task.is_some() {
+        mounts::attach(slot(TASK), root, "var/task").map_err(at("mount /var/task"))?;
+    }
     if blueprint.tmp.is_some() {
         mounts::attach(slot(TMP), root, "tmp").map_err(at("mount /tmp"))?;
     }
@@ -356,9 +360,19 @@ fn enter_root(blueprint: &Blueprint) -> Result<(), Failure> {
     profile::done(Step::Devices);
     proc::mount(root)?;
     profile::done(Step::Proc);
+    if blueprint.task.is_none() {
+        hand_out_space(root)?;
+    }
     fchdir(root).map_err(at("enter the root"))?;
     pivot_root(".", ".").map_err(at("change the root"))?;
     unmount(".", UnmountFlags::DETACH).map_err(at("leave the old root"))
+}
+
+/// For the spawner, which has no way to it later: pid 1 cannot be looked into.
+fn hand_out_space(root: BorrowedFd<'_>) -> Result<(), Failure> {
+    let space = mount_spaces::of_self(root, "proc").map_err(at("open the mount name space"))?;
+    protocol::send(slot(SETUP), &Setup::Space, &[space.as_fd()])
+        .map_err(at("hand out the mount name space"))
 }
 
 /// Gives up, in this order, what the rest would need.

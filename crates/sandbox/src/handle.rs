@@ -91,7 +91,7 @@ impl Spawner {
     pub async fn create(&self, spec: &Spec) -> Result<Sandbox, Error> {
         let what = What::Create(CreateSandbox {
             root: spec.root.clone(),
-            tree: spec.code.id(),
+            tree: spec.code.as_ref().map(CodeTree::id),
             memory_bytes: spec.memory_bytes,
             tmp_bytes: spec.tmp_bytes,
             processes_max: spec.processes_max,
@@ -118,7 +118,7 @@ impl Spawner {
     }
 }
 
-fn unexpected(reply: Reply) -> Error {
+pub(crate) fn unexpected(reply: Reply) -> Error {
     match reply {
         Reply::Outcome(Outcome::Failed(failure)) => failure.into(),
         _ => Error::Io(io::Error::other("the spawner answered something else")),

@@ -57,6 +57,8 @@ pub(crate) enum What {
         entries_max: u32,
         timeout_ms: u64,
     },
+    /// Of a sandbox that was made without code, once. Answered by `Done`.
+    MountCode { sandbox: u64, tree: u64 },
     /// Answered by `Done` when no process, cgroup or mount of it is left.
     Destroy { sandbox: u64 },
     /// Not answered.
@@ -66,7 +68,8 @@ pub(crate) enum What {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct CreateSandbox {
     pub(crate) root: Root,
-    pub(crate) tree: u64,
+    /// None where the code comes later.
+    pub(crate) tree: Option<u64>,
     pub(crate) memory_bytes: u64,
     pub(crate) tmp_bytes: u64,
     pub(crate) processes_max: u32,

@@ -11,15 +11,16 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lambkin_init::message::Command;
+use lambkin_init::message::{Command, Stdin};
 use tokio::net::TcpListener;
 use tokio::net::unix::pipe;
 
 use crate::error::Error;
 use crate::failure::{Failure, at};
-use crate::handle::Link;
+use crate::code_trees::CodeTree;
+use crate::handle::{Link, Reply, unexpected};
 use crate::linux::cgroup::{self, GroupFiles, Meter};
-use crate::protocol::What;
+use crate::protocol::{Outcome, What};
 use crate::spec::Program;
 use crate::talk::{Matter, Talk};
 
@@ -159,15 +160,49 @@ impl Sandbox {
         self.output.take()
     }
 
+    /// Mounts code at /var/task, once, in a sandbox that was made without. What runs there must not hold that folder.
+    ///
+    /// # Errors
+    /// Fails if it has code already; then, as after any other failure, only `destroy` is left.
+    pub async fn mount_code(&self, code: &CodeTree) -> Result<(), Error> {
+        let (sandbox, tree) = (self.id, code.id());
+        match self.link.ask(What::MountCode { sandbox, tree }, &[]).await? {
+            Reply::Outcome(Outcome::Done) => Ok(()),
+            reply => Err(unexpected(reply)),
+        }
+    }
+
     /// Starts the program; its failure to start comes as an event.
     ///
     /// # Errors
     /// Fails if pid 1 is gone or the program's arguments and environment are too long for a message.
     pub async fn start(&self, program: &Program) -> Result<(), Error> {
+        self.start_with(program, Stdin::Null).await
+    }
+
+    /// The same, but its standard input is a pipe that [`Sandbox::give_input`] fills.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn start_waiting(&self, program: &Program) -> Result<(), Error> {
+        self.start_with(program, Stdin::Pipe).await
+    }
+
+    /// What a program that was started waiting reads, and then the end: once, at most 32 KiB less a few bytes.
+    ///
+    /// # Errors
+    /// Fails if pid 1 is gone or the input is too long for a message.
+    pub async fn give_input(&self, bytes: Vec<u8>) -> Result<(), Error> {
+        let command = Command::Input { bytes };
+        self.talk.command(&command, &[], |_| {}).await
+    }
+
+    async fn start_with(&self, program: &Program, stdin: Stdin) -> Result<(), Error> {
         let command = Command::Start {
             argv: program.argv.clone(),
             env: program.env.clone(),
             cwd: program.cwd.clone(),
+            stdin,
         };
         self.talk.command(&command, &[], |_| {}).await
     }
@@ -250,6 +285,11 @@ impl Sandbox {
         }
         self.talk.end().await;
         self.destroyed = true;
+    }
+
+    /// Whether nothing has been told that nobody has asked for: a program that was started still runs.
+    pub fn is_quiet(&self) -> bool {
+        self.talk.is_quiet()
     }
 
     /// Resolves when pid 1 has said its first word.

@@ -11,8 +11,8 @@ pub use crate::root::{Bind, Root};
 pub struct Spec {
     /// The read-only parts of its root.
     pub root: Root,
-    /// Mounted at /var/task.
-    pub code: CodeTree,
+    /// Mounted at /var/task. `None` leaves that empty until [`Sandbox::mount_code`](crate::Sandbox::mount_code).
+    pub code: Option<CodeTree>,
     /// Memory of all its processes together, without swap.
     pub memory_bytes: u64,
     /// Size of its /tmp.

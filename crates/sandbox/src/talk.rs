@@ -135,6 +135,11 @@ impl Talk {
         }
     }
 
+    pub(crate) fn is_quiet(&self) -> bool {
+        let inbox = self.shared.inbox();
+        !inbox.gone && inbox.events.is_empty()
+    }
+
     /// Ends it; its descriptor is closed when this returns.
     pub(crate) async fn end(&mut self) {
         self.reader.abort();

@@ -69,7 +69,7 @@ async fn create(
     let launch = host.runtimes.launch(settings.runtime, settings.memory_mb)?;
     let spec = Spec {
         root: launch.root.clone(),
-        code: host.trees.get(function).await?,
+        code: Some(host.trees.get(function).await?),
         memory_bytes: u64::from(settings.memory_mb) << 20,
         tmp_bytes: u64::from(settings.ephemeral_mb) << 20,
         processes_max: Limits::PROCESSES,

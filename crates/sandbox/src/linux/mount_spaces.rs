@@ -6,7 +6,7 @@
 //! the spawner have, and so that nothing of the machine is there to be reached if a later step went wrong.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{CWD, Mode, OFlags, mkdirat};
 use rustix::mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags, mount_change, unmount};
@@ -45,6 +45,19 @@ impl MountSpaces {
         Ok(result)
     }
 
+    /// Mounts what is attached nowhere yet at an absolute path in a sandbox's name space.
+    pub(crate) fn attach_in(
+        &self,
+        space: &OwnedFd,
+        mount: &OwnedFd,
+        path: &str,
+    ) -> Result<(), Failure> {
+        self.enter(space)?;
+        let attached = mounts::attach(mount, CWD, path);
+        self.enter(&self.storage)?;
+        attached.map_err(at(format!("mount {path}")))
+    }
+
     fn enter(&self, space: &OwnedFd) -> Result<(), Failure> {
         move_into_link_name_space(space.as_fd(), Some(LinkNameSpaceType::Mount))
             .map_err(at("change the mount name space"))
@@ -64,11 +77,13 @@ fn leave() -> Result<(), Failure> {
 }
 
 fn current() -> rustix::io::Result<OwnedFd> {
-    rustix::fs::open(
-        "/proc/self/ns/mnt",
-        OFlags::RDONLY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
+    of_self(CWD, "/proc")
+}
+
+/// This process's own, by a /proc.
+pub(crate) fn of_self(root: BorrowedFd<'_>, proc: &str) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    rustix::fs::openat(root, format!("{proc}/self/ns/mnt"), flags, Mode::empty())
 }
 
 /// Replaces the root by an empty one with /proc, which a sandbox needs in sight to mount its own.

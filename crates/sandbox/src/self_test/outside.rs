@@ -88,7 +88,7 @@ async fn try_all(
                 copied: false,
             }],
         },
-        code: spawner.unpack(EMPTY_ZIP, UNPACK).await?,
+        code: Some(spawner.unpack(EMPTY_ZIP, UNPACK).await?),
         memory_bytes: limits::MEMORY_BYTES,
         tmp_bytes: limits::TMP_BYTES,
         processes_max: limits::PROCESSES,

@@ -15,6 +15,8 @@ pub(super) struct Cell {
     pub(super) group: Option<Group>,
     pub(super) uid: u32,
     pub(super) work: Work,
+    /// In which code is to be mounted yet.
+    pub(super) space: Option<OwnedFd>,
     /// Requests to be answered when nothing of it is left.
     pub(super) waiting: Vec<u64>,
     pub(super) reaped: bool,
@@ -29,6 +31,7 @@ impl Cell {
             group,
             uid,
             work,
+            space: None,
             waiting: Vec::new(),
             reaped: false,
             removals: 0,

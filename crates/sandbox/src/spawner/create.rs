@@ -1,6 +1,9 @@
 //! A sandbox for the server: asked for, set up, handed over.
 
 use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::io::Errno;
 
 use super::cells::{Cell, Creating, Source, Work};
 use super::event_loop::{EventLoop, START_TIMEOUT};
@@ -50,6 +53,7 @@ impl EventLoop {
         match self.cells.get_mut(&id).map(|cell| &mut cell.work) {
             Some(Work::Creating(creating)) => match protocol::receive::<Setup>(&creating.setup) {
                 Ok(Some((Setup::Listening, mut sent))) => creating.listener = sent.pop(),
+                Ok(Some((Setup::Space, mut sent))) => self.keep_space(id, sent.pop()),
                 Ok(Some((Setup::Failed(failure), _))) => self.fail_creation(id, failure),
                 Ok(None) => self.hand_over(id),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -62,13 +66,32 @@ impl EventLoop {
         }
     }
 
+    fn keep_space(&mut self, id: u64, space: Option<OwnedFd>) {
+        if let Some(cell) = self.cells.get_mut(&id) {
+            cell.space = space;
+        }
+    }
+
+    /// Of a sandbox that was made without code, once.
+    pub(super) fn mount_code(&mut self, request: u64, id: u64, tree: u64) {
+        let space = self.cells.get_mut(&id).and_then(|cell| cell.space.take());
+        let mounted = match space {
+            Some(space) => self.machine.mount_code(&space, tree),
+            None => Err(Failure::new("find a sandbox without code", Errno::NOENT)),
+        };
+        match mounted {
+            Ok(()) => self.answers.push(request, Outcome::Done, Vec::new()),
+            Err(failure) => self.fail(request, failure),
+        }
+    }
+
     fn hand_over(&mut self, id: u64) {
         let Some(creating) = self.end_creation(id) else {
             return;
         };
         let Some(listener) = creating.listener else {
             self.kill(id);
-            let failure = Failure::new("set up a sandbox", rustix::io::Errno::CHILD);
+            let failure = Failure::new("set up a sandbox", Errno::CHILD);
             return self.fail(creating.request, failure);
         };
         let group = self.cells.get(&id).and_then(|cell| cell.group.as_ref());

@@ -143,6 +143,7 @@ impl EventLoop {
                 }
                 None => self.fail(id, Failure::new("find the package", Errno::BADF)),
             },
+            What::MountCode { sandbox, tree } => self.mount_code(id, sandbox, tree),
             What::Destroy { sandbox } => self.destroy(id, sandbox),
             What::FreeTree { tree } => self.machine.trees.free(tree),
         }

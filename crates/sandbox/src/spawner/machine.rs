@@ -133,7 +133,7 @@ impl Machine {
             |machine, owner| {
                 Ok(Blueprint {
                     root: machine.templates.copy(&wanted.root)?,
-                    task: machine.trees.copy(wanted.tree)?,
+                    task: wanted.tree.map(|tree| machine.trees.copy(tree)).transpose()?,
                     tmp: Some(machine.make_tmp(wanted.tmp_bytes, owner)?),
                     // As on any Linux: half of the memory, so that filling it is an error and no kill.
                     shm_bytes: wanted.memory_bytes / 2,
@@ -169,7 +169,7 @@ impl Machine {
             };
             Ok(Blueprint {
                 root,
-                task,
+                task: Some(task),
                 tmp: None,
                 shm_bytes: 1 << 20,
                 processes_max: UNPACKER_PROCESSES_MAX,
@@ -255,6 +255,12 @@ impl Machine {
             Some(images) => images.take(size_bytes, owner),
             None => tmp_in_memory(size_bytes, owner),
         }
+    }
+
+    /// Where the sandbox runs nothing of a function yet: what is at the path is as the root's template has it.
+    pub(super) fn mount_code(&self, space: &OwnedFd, tree: u64) -> Result<(), Failure> {
+        let task = self.trees.copy(tree)?;
+        self.host.spaces.attach_in(space, &task, "/var/task")
     }
 
     pub(super) fn release_user(&mut self, uid: u32) {

@@ -43,7 +43,7 @@ fn try_one(machine: &mut Machine) -> Result<(), Failure> {
     machine.trees.seal(tree)?;
     let wanted = CreateSandbox {
         root: Root::default(),
-        tree,
+        tree: Some(tree),
         memory_bytes: MEMORY_BYTES,
         tmp_bytes: TMP_BYTES,
         processes_max: PROCESSES_MAX,
@@ -71,7 +71,7 @@ fn hear(begun: &Begun, until: Instant) -> Result<(), Failure> {
     loop {
         wait(&begun.setup, until)?;
         match protocol::receive::<Setup>(&begun.setup).map_err(at("hear a new process"))? {
-            Some((Setup::Listening, _)) => {}
+            Some((Setup::Listening | Setup::Space, _)) => {}
             Some((Setup::Failed(failure), _)) => return Err(failure),
             None => break,
         }

@@ -1,5 +1,6 @@
 //! The cases, by name.
 
+mod ahead;
 mod allowed;
 mod attacks;
 mod control;
@@ -32,6 +33,14 @@ pub(crate) const ALL: &[Case] = &[
     (
         "the_runtime_api_is_reached_from_inside",
         programs::reach_the_runtime_api,
+    ),
+    (
+        "code_comes_to_sandboxes_that_wait",
+        ahead::code_comes_to_sandboxes_that_wait,
+    ),
+    (
+        "code_comes_once_and_to_its_own_sandbox",
+        ahead::code_comes_once_and_to_its_own_sandbox,
     ),
     ("connections_lead_out", network::out::connections_lead_out),
     (

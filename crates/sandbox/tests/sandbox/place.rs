@@ -126,7 +126,7 @@ impl Place {
     pub(crate) fn spec(&self) -> Spec {
         Spec {
             root: Root::default(),
-            code: self.code.clone(),
+            code: Some(self.code.clone()),
             memory_bytes: 256 << 20,
             tmp_bytes: 512 << 20,
             processes_max: 100,
@@ -135,6 +135,14 @@ impl Place {
 
     pub(crate) async fn sandbox(&self) -> Inside {
         self.sandbox_of(self.spec()).await
+    }
+
+    /// Made without its code, which is mounted when it stands.
+    pub(crate) async fn sandbox_made_ahead(&self, spec: Spec) -> Inside {
+        let code = spec.code.clone().expect("code");
+        let inside = self.sandbox_of(Spec { code: None, ..spec }).await;
+        inside.sandbox.mount_code(&code).await.expect("its code");
+        inside
     }
 
     pub(crate) async fn sandbox_of(&self, spec: Spec) -> Inside {

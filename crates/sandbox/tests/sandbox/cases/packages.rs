@@ -79,7 +79,7 @@ pub(super) fn freed_while_in_use() {
             .expect("a tree");
         assert!(code.bytes() >= 19, "{}", code.bytes());
         let spec = lambkin_sandbox::Spec {
-            code,
+            code: Some(code),
             ..place.spec()
         };
         let mut inside = place.sandbox_of(spec).await;
