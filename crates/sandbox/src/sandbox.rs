@@ -15,9 +15,9 @@ use lambkin_init::message::{Command, Stdin};
 use tokio::net::TcpListener;
 use tokio::net::unix::pipe;
 
+use crate::code_trees::CodeTree;
 use crate::error::Error;
 use crate::failure::{Failure, at};
-use crate::code_trees::CodeTree;
 use crate::handle::{Link, Reply, unexpected};
 use crate::linux::cgroup::{self, GroupFiles, Meter};
 use crate::protocol::{Outcome, What};
@@ -166,7 +166,11 @@ impl Sandbox {
     /// Fails if it has code already; then, as after any other failure, only `destroy` is left.
     pub async fn mount_code(&self, code: &CodeTree) -> Result<(), Error> {
         let (sandbox, tree) = (self.id, code.id());
-        match self.link.ask(What::MountCode { sandbox, tree }, &[]).await? {
+        match self
+            .link
+            .ask(What::MountCode { sandbox, tree }, &[])
+            .await?
+        {
             Reply::Outcome(Outcome::Done) => Ok(()),
             reply => Err(unexpected(reply)),
         }

@@ -133,7 +133,10 @@ impl Machine {
             |machine, owner| {
                 Ok(Blueprint {
                     root: machine.templates.copy(&wanted.root)?,
-                    task: wanted.tree.map(|tree| machine.trees.copy(tree)).transpose()?,
+                    task: wanted
+                        .tree
+                        .map(|tree| machine.trees.copy(tree))
+                        .transpose()?,
                     tmp: Some(machine.make_tmp(wanted.tmp_bytes, owner)?),
                     // As on any Linux: half of the memory, so that filling it is an error and no kill.
                     shm_bytes: wanted.memory_bytes / 2,

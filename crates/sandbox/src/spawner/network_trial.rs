@@ -4,7 +4,7 @@
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-use lambkin_init::message::{Command, Stdin, Connected, Report};
+use lambkin_init::message::{Command, Connected, Report, Stdin};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 

@@ -38,7 +38,11 @@ pub(super) fn code_comes_to_sandboxes_that_wait() {
         assert_eq!(end, Event::Exited(Exit::Code(0)));
         // What it leaves is a sandbox like any other, whose programs read nothing.
         assert_eq!(inside.sh("cat; ls /var/task").await.trim(), "hello.txt");
-        inside.sandbox.give_input(b"lost".to_vec()).await.expect("input");
+        inside
+            .sandbox
+            .give_input(b"lost".to_vec())
+            .await
+            .expect("input");
         assert_eq!(inside.sh("cat; echo well").await.trim(), "well");
     });
 }

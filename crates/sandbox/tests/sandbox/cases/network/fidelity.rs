@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -178,10 +179,14 @@ s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.connect_ex(to), s.getpeer
 pub(in crate::cases) fn signals_interrupt() {
     world::with(|place| async move {
         let mut inside = place.sandbox().await.shared();
-        let server = Server::of(inside.sandbox.clone());
+        let server = Arc::new(Server::of(inside.sandbox.clone()));
         let (address, listener, held) = world::silence();
+        let asked = server.clone();
         let opened = tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(1_000)).await;
+            while asked.asked() < 2 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(600)).await;
             let listener = TcpListener::from_std(listener.into()).expect("a listener");
             let mut taken = Vec::new();
             while let Ok(accepted) = listener.accept().await {
