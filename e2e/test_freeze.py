@@ -90,9 +90,16 @@ def test_a_frozen_one_ends_with_its_function(can_freeze, server, deploy, invoke,
         time.sleep(0.02)
 
 
-def test_idle_environments_hold_few_descriptors(can_freeze, server, deploy, invoke):
+def test_idle_environments_hold_few_descriptors(can_freeze, tmp_path):
+    # What is made ahead has descriptors of its own.
+    server = Server(tmp_path, "--allow-nearest-runtime", "--pool-memory-mib", "0").start()
+    deploy = Deployer(server.client())
+
     def deployed():
         return deploy({"index.py": "def handler(event, context): return 1"}, MemorySize=128)
+
+    def invoke(name):
+        server.client().invoke(FunctionName=name)
 
     invoke(deployed())
     time.sleep(PAUSE_S)
@@ -104,6 +111,7 @@ def test_idle_environments_hold_few_descriptors(can_freeze, server, deploy, invo
     while (held := descriptors(server.process.pid) - before) > DESCRIPTORS_IDLE * count:
         assert time.monotonic() < deadline, f"{held} descriptors for {count} idle environments"
         time.sleep(0.1)
+    assert server.stop() == 0
 
 
 def test_frozen_ones_die_with_a_killed_spawner(can_freeze, own_server):

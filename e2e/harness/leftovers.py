@@ -39,8 +39,15 @@ def sandbox_processes(server_pid):
 
 
 def spawners(server_pid):
-    """The one spawner of a server, while both live."""
-    return [pid for pid in children(server_pid) if "__spawner" in command_line(pid)]
+    """The one spawner of a server, while both live. Below it are copies that become sandboxes."""
+    return [pid for pid in children(server_pid) if "__spawner" in command_line(pid) and parent(pid) == server_pid]
+
+
+def parent(pid):
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
 
 def cgroups():

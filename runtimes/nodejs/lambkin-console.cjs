@@ -5,7 +5,7 @@ const fs = require('fs');
 
 const STDOUT = 1;
 const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
-const asJson = process.env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON';
+let asJson = false;
 
 // The invoke that runs now. Before the first one there is none, and each version says so in its own way.
 const current = { requestId: undefined, tenantId: undefined };
@@ -66,6 +66,7 @@ function jsonLine(level, values) {
 }
 
 function patchConsole() {
+  asJson = process.env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON';
   const line = asJson ? jsonLine : textLine;
   const lowest = LEVELS.indexOf(process.env.AWS_LAMBDA_LOG_LEVEL?.toUpperCase());
   LEVELS.forEach((level, at) => {

@@ -5,17 +5,20 @@ import sys
 import time
 
 _W3C_FIELDS = ("traceparent", "tracestate", "baggage")
-# What stays the same from one invoke to the next.
-_OF_FUNCTION = {
-    attribute: os.environ.get("AWS_LAMBDA_" + variable)
-    for attribute, variable in (
-        ("log_group_name", "LOG_GROUP_NAME"),
-        ("log_stream_name", "LOG_STREAM_NAME"),
-        ("function_name", "FUNCTION_NAME"),
-        ("memory_limit_in_mb", "FUNCTION_MEMORY_SIZE"),
-        ("function_version", "FUNCTION_VERSION"),
-    )
+_VARIABLES = {
+    "log_group_name": "AWS_LAMBDA_LOG_GROUP_NAME",
+    "log_stream_name": "AWS_LAMBDA_LOG_STREAM_NAME",
+    "function_name": "AWS_LAMBDA_FUNCTION_NAME",
+    "memory_limit_in_mb": "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "function_version": "AWS_LAMBDA_FUNCTION_VERSION",
 }
+# What stays the same from one invoke to the next.
+_of_function = {}
+
+
+def read_environment():
+    for attribute, variable in _VARIABLES.items():
+        _of_function[attribute] = os.environ.get(variable)
 
 
 def _shown(value, names):
@@ -54,7 +57,7 @@ class ClientContext(_Fields):
 
 class LambdaContext:
     def __init__(self, headers, client_context, identity):
-        self.__dict__.update(_OF_FUNCTION)
+        self.__dict__.update(_of_function)
         self.aws_request_id = headers.get("lambda-runtime-aws-request-id")
         self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn")
         self.tenant_id = headers.get("lambda-runtime-aws-tenant-id")

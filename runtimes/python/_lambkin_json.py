@@ -82,8 +82,13 @@ def _same(one, other):
     return one is other
 
 
-_text = encode_basestring if _keeps_unicode() else encode_basestring_ascii
+_text = encode_basestring_ascii
 _scan = make_scanner(_Reading)
+
+
+def read_environment():
+    global _text
+    _text = encode_basestring if _keeps_unicode() else encode_basestring_ascii
 
 
 def _text_or_literal(value):

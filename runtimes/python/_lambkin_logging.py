@@ -5,7 +5,7 @@ the module costs more than a whole warm invoke, and most small functions never u
 import os
 import sys
 
-AS_JSON = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+as_json = False
 
 # The invoke that runs now, for the lines that are logged meanwhile.
 request_id = None
@@ -52,6 +52,8 @@ class _SetUpOnImport:
 
 
 def set_up_on_import():
+    global as_json
+    as_json = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
     if "logging" in sys.modules:
         _set_up(sys.modules["logging"])
     else:
@@ -82,7 +84,7 @@ def _handler(logging):
             return True
 
     handler = LambdaLoggerHandler()
-    handler.setFormatter(_json_formatter(logging) if AS_JSON else _text_formatter(logging))
+    handler.setFormatter(_json_formatter(logging) if as_json else _text_formatter(logging))
     handler.addFilter(LambdaLoggerFilter())
     return handler
 

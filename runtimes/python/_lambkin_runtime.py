@@ -8,6 +8,8 @@ import os
 import sys
 from importlib import import_module
 
+import _lambkin_context
+import _lambkin_json
 import _lambkin_logging
 from _lambkin_api import RuntimeApi
 from _lambkin_context import LambdaContext
@@ -29,15 +31,21 @@ class Fault(Exception):
 
 def main():
     api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
-    prepare_streams()
-    if sys.flags.no_site:
-        do_without_site()
+    _lambkin_context.read_environment()
+    _lambkin_json.read_environment()
     prepare_path()
     _lambkin_logging.set_up_on_import()
     handler = load_or_end(api)
     headers, body = api.next()
     while True:
         headers, body = invoke(api, handler, headers, body)
+
+
+def prepare():
+    """What needs no environment."""
+    prepare_streams()
+    if sys.flags.no_site:
+        do_without_site()
 
 
 def prepare_streams():
@@ -88,7 +96,7 @@ def load_or_end(api):
 
         logging.warning(_NOT_LOADED)
         report = describe(error, None)
-        log(report, _lambkin_logging.AS_JSON)
+        log(report, _lambkin_logging.as_json)
         flush()
         api.fail_init(dumps(report), report["errorType"])
         sys.exit(1)
@@ -135,7 +143,7 @@ def invoke(api, handler, headers, body):
     except Exception as error:
         log = import_failure().log
         report = describe(error, request_id)
-        log(report, _lambkin_logging.AS_JSON)
+        log(report, _lambkin_logging.as_json)
         flush()
         # The exception would hold the handler's frames, and all they refer to, until the next one.
         del error

@@ -3,7 +3,14 @@
 It only hands over: Python compiles a script at every start, and a module once.
 """
 
-from _lambkin_runtime import main
+import sys
+
+from _lambkin_runtime import main, prepare
 
 if __name__ == "__main__":
+    prepare()
+    if sys.argv[1:] == ["wait"]:
+        from _lambkin_wait import wait
+
+        wait()
     main()

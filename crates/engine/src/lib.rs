@@ -17,6 +17,7 @@ mod log;
 mod memory;
 mod pool;
 mod present_rules;
+mod reserve;
 mod runtime_api;
 pub mod runtimes;
 pub mod start;
@@ -40,6 +41,7 @@ use lambkin_store::Store;
 use memory::Memory;
 use pool::Pools;
 use present_rules::PresentRules;
+use reserve::Reserve;
 use runtimes::Runtimes;
 use start::{PastStart, RecentStarts};
 use std::sync::Arc;
@@ -64,6 +66,9 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// Memory of the machine, in bytes, that environments leave free: below it invokes get 429.
     pub memory_reserve_bytes: u64,
+    /// Memory, in bytes, for sandboxes that are made before they are needed; 0 is none, and `None` the twentieth part
+    /// of the machine's.
+    pub pool_bytes_max: Option<u64>,
     /// Bytes of unpacked code kept in memory; least recently used goes first.
     pub code_cache_bytes_max: u64,
     /// The network of functions.
@@ -94,6 +99,13 @@ fn environments_max(concurrency: u32) -> usize {
     most
 }
 
+/// As the operator says, or one part in twenty of what the machine has.
+fn pool_bytes_max(config: &Config) -> u64 {
+    config
+        .pool_bytes_max
+        .unwrap_or_else(|| memory::total_bytes() / 20)
+}
+
 /// Why the engine does not start; a text for the operator.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -107,6 +119,7 @@ impl Engine {
         spawner: Spawner,
         runtimes: Runtimes,
     ) -> Result<Self, StartError> {
+        let pool_bytes_max = pool_bytes_max(&config);
         let Config { scope, limits, .. } = config;
         let unzipped = limits.code_size_unzipped_bytes;
         let cache = config.code_cache_bytes_max;
@@ -115,6 +128,7 @@ impl Engine {
         let rules = Arc::new(PresentRules::default());
         let host = Arc::new(Host {
             store: store.clone(),
+            reserve: Reserve::new(spawner.clone(), pool_bytes_max),
             spawner,
             trees: Arc::clone(&trees),
             runtimes: runtimes.clone(),
@@ -125,6 +139,7 @@ impl Engine {
             environments_max: environments_max(limits.concurrent_executions),
             idle_timeout: config.idle_timeout,
             owners: TaskTracker::new(),
+            filler: TaskTracker::new(),
             stop: CancellationToken::new(),
         });
         let pools = Arc::new(Pools::new(Arc::clone(&host)));
@@ -140,6 +155,7 @@ impl Engine {
         let functions = loading
             .await
             .map_err(|error| StartError(error.to_string()))?;
+        host.filler.spawn(reserve::fill(Arc::clone(&host)));
         Ok(Self(Arc::new(Inner {
             scope,
             functions,
@@ -202,10 +218,12 @@ impl Engine {
         let host = &self.0.host;
         host.stop.cancel();
         host.owners.close();
-        if tokio::time::timeout(TEARDOWN_TIMEOUT, host.owners.wait())
-            .await
-            .is_err()
-        {
+        host.filler.close();
+        let all = async {
+            host.filler.wait().await;
+            host.owners.wait().await;
+        };
+        if tokio::time::timeout(TEARDOWN_TIMEOUT, all).await.is_err() {
             tracing::warn!("some sandboxes are left to the spawner's end");
         }
     }

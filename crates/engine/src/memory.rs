@@ -65,6 +65,25 @@ impl Reading {
     }
 }
 
+/// All that the machine and the control group let Lambkin have, used or not; 0 if that cannot be read.
+pub(crate) fn total_bytes() -> u64 {
+    let machine = fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| field(&text, "MemTotal:"));
+    let limits = [
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    ];
+    let limits = limits.iter().filter_map(|path| {
+        let text = fs::read_to_string(path).ok()?;
+        text.trim().parse::<u64>().ok()
+    });
+    limits
+        .chain(machine.map(|kib| kib * 1_024))
+        .min()
+        .unwrap_or(0)
+}
+
 /// The least of what the machine and the control group have. Without any reading the kernel's own limits
 /// remain: nothing is refused for want of a file.
 fn available_bytes() -> u64 {

@@ -89,6 +89,8 @@ settings! {
     memory_reserve_mib, "LAMBKIN_MEMORY_RESERVE_MIB", "MIB": u64 = 512, "512";
     /// Seconds after which an idle environment ends
     idle_timeout_s, "LAMBKIN_IDLE_TIMEOUT_S", "SECONDS": u64 = 300, "300";
+    /// Memory in MiB for sandboxes and interpreters that are started before they are needed; 0 is none
+    pool_memory_mib, "LAMBKIN_POOL_MEMORY_MIB", "MIB": OptionalMib = OptionalMib(None), "a twentieth of the machine's";
     /// Unpacked code kept in memory, in MiB; least recently used goes first
     code_cache_mib, "LAMBKIN_CODE_CACHE_MIB", "MIB": u64 = 1_024, "1024";
     /// Log kept for one function, in MiB; the oldest goes first
@@ -183,6 +185,19 @@ impl std::str::FromStr for OptionalPath {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(Self(Some(PathBuf::from(text))))
+    }
+}
+
+/// A size that may be left to its default.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct OptionalMib(pub(crate) Option<u64>);
+
+impl std::str::FromStr for OptionalMib {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(|mib| Self(Some(mib)))
     }
 }
 

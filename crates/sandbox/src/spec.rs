@@ -22,6 +22,7 @@ pub struct Spec {
 }
 
 /// A program to run inside as the sandbox's user; stdout and stderr go to the sandbox's log pipe.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Program {
     /// The executable's path and its arguments.
     pub argv: Vec<String>,

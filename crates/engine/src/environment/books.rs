@@ -58,10 +58,16 @@ impl Starting {
 }
 
 impl Books {
-    pub(crate) fn new(log: Recorder, clock: Clock, kept: Arc<FunctionStarts>) -> Self {
+    /// What the sandbox has used `before` is nobody's.
+    pub(crate) fn new(
+        log: Recorder,
+        before: Usage,
+        clock: Clock,
+        kept: Arc<FunctionStarts>,
+    ) -> Self {
         Self {
             log,
-            usage: Usage::default(),
+            usage: before,
             init: None,
             start: Some(Box::new(Starting { clock, kept })),
         }

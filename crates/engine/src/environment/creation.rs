@@ -2,6 +2,7 @@
 
 use super::books::Books;
 use super::credentials::Credentials;
+use super::obtain::{Obtained, obtain};
 use super::output::Output;
 use super::owner::Owner;
 use super::variables::variables;
@@ -11,10 +12,11 @@ use crate::invocation::now;
 use crate::invoke::Error;
 use crate::log::{Origin, Recorder};
 use crate::pool::Generation;
+use crate::reserve::Recipe;
 use crate::runtimes::Launch;
 use crate::start::{Clock, Stage};
-use lambkin_model::{Function, Limits, Timestamp};
-use lambkin_sandbox::{Program, Spec};
+use lambkin_model::{Function, Timestamp};
+use lambkin_sandbox::Program;
 use rand::Rng;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -63,19 +65,21 @@ async fn create(
     generation: &Arc<Generation>,
     mut clock: Clock,
 ) -> Result<Owner, Unavailable> {
+    let _urgent = host.reserve.hold_off();
     clock.done(Stage::Queue);
     let function = generation.function();
     let settings = &function.settings;
     let launch = host.runtimes.launch(settings.runtime, settings.memory_mb)?;
-    let spec = Spec {
-        root: launch.root.clone(),
-        code: Some(host.trees.get(function).await?),
-        memory_bytes: u64::from(settings.memory_mb) << 20,
-        tmp_bytes: u64::from(settings.ephemeral_mb) << 20,
-        processes_max: Limits::PROCESSES,
-    };
+    let recipe = Arc::new(Recipe::new(&launch, settings));
+    let code = host.trees.get(function).await?;
     clock.done(Stage::Code);
-    let mut sandbox = host.spawner.create(&spec).await?;
+    let Obtained {
+        mut sandbox,
+        start,
+        waits,
+        before,
+    } = obtain(host, &function.name, &recipe, code).await?;
+    clock.made(start);
     clock.done(Stage::Sandbox);
     let listener = sandbox.take_listener().ok_or(Unavailable::Incomplete)?;
     let output = sandbox.take_output().ok_or(Unavailable::Incomplete)?;
@@ -95,10 +99,15 @@ async fn create(
         sandbox,
         output: Output::new(output),
         uplink: Uplink::new(Arc::clone(&host.gateway), host.rules.of(&function.name)),
-        books: Mutex::new(Books::new(log, clock, Arc::clone(generation.starts()))),
+        books: Mutex::new(Books::new(
+            log,
+            before,
+            clock,
+            Arc::clone(generation.starts()),
+        )),
     };
     environment.books().initialising(note.as_deref());
-    Ok(Owner::new(Arc::new(environment), program, listener))
+    Ok(Owner::new(Arc::new(environment), program, waits, listener))
 }
 
 fn origin(host: &Host, generation: &Generation, launch: Launch, stream: Arc<str>) -> Origin {

@@ -28,6 +28,7 @@ mod creation;
 mod credentials;
 mod ending;
 mod network;
+mod obtain;
 mod output;
 mod owner;
 mod slot;
@@ -36,6 +37,7 @@ mod variables;
 pub(crate) use connections::CONNECTIONS_MAX;
 pub(crate) use creation::boot;
 pub(crate) use slot::{Event, Init, Refusal, Slot};
+pub(crate) use variables::DEFAULTS;
 
 use crate::code::Trees;
 use crate::egress::{Gateway, Uplink};
@@ -45,6 +47,7 @@ use crate::log::Phase;
 use crate::memory::Memory;
 use crate::pool::Generation;
 use crate::present_rules::PresentRules;
+use crate::reserve::Reserve;
 use crate::runtimes::Runtimes;
 use crate::start::{RecentStarts, Telling};
 use books::{Books, Used};
@@ -71,11 +74,15 @@ pub(crate) struct Host {
     /// Where the time of starts went.
     pub(crate) starts: RecentStarts,
     pub(crate) memory: Memory,
+    /// Sandboxes that are there already.
+    pub(crate) reserve: Reserve,
     /// As many as there are descriptors for.
     pub(crate) environments_max: usize,
     pub(crate) idle_timeout: Duration,
     /// Every owner task.
     pub(crate) owners: TaskTracker,
+    /// Of the reserve.
+    pub(crate) filler: TaskTracker,
     /// Ends them all.
     pub(crate) stop: CancellationToken,
 }

@@ -36,6 +36,8 @@ const KILLED: i32 = 9;
 pub(super) struct Owner {
     environment: Arc<Environment>,
     program: Program,
+    /// It is there already, and waits for its environment.
+    waits: bool,
     connections: Connections,
     /// Serves what programs want of the network.
     network: JoinSet<()>,
@@ -65,6 +67,7 @@ impl Owner {
     pub(super) fn new(
         environment: Arc<Environment>,
         program: Program,
+        waits: bool,
         listener: TcpListener,
     ) -> Self {
         let mut network = JoinSet::new();
@@ -72,6 +75,7 @@ impl Owner {
         Self {
             environment,
             program,
+            waits,
             connections: Connections::new(listener),
             network,
             running: false,
@@ -198,7 +202,11 @@ impl Owner {
         ));
         environment.slot.program_starts(phase);
         (self.running, self.readable) = (true, true);
-        if let Err(error) = environment.sandbox.start(&self.program).await {
+        let started = match std::mem::take(&mut self.waits) {
+            true => environment.sandbox.give_input(input(&self.program)).await,
+            false => environment.sandbox.start(&self.program).await,
+        };
+        if let Err(error) = started {
             tracing::error!(%error, "cannot start a program in its sandbox");
             self.lose().await;
         }
@@ -359,6 +367,13 @@ impl Owner {
             environment.sandbox.destroy().await;
         }
     }
+}
+
+/// The environment of a program that waits for it.
+fn input(program: &Program) -> Vec<u8> {
+    let pairs = program.env.iter();
+    let text = pairs.flat_map(|(name, value)| [name, "=", value, "\0"]);
+    text.flat_map(str::bytes).collect()
 }
 
 /// Resolves when the log is to be read. Cancel safe.

@@ -13,6 +13,9 @@ const XRAY_HOST: &str = "169.254.100.1";
 const XRAY_PORT: &str = "2000";
 const XRAY_ADDRESS: &str = "169.254.100.1:2000";
 
+/// What any function gets unless it has its own.
+pub(crate) const DEFAULTS: [(&str, &str); 2] = [("LANG", "en_US.UTF-8"), ("TZ", ":UTC")];
+
 /// All variables of one program, each name once.
 pub(crate) fn variables(
     function: &Function,
@@ -44,12 +47,11 @@ fn set<'v>(
 
 /// What the customer may override.
 fn overridable(function: &Function) -> Vec<(&'static str, &str)> {
-    let mut variables = vec![
-        ("LANG", "en_US.UTF-8"),
-        ("TZ", ":UTC"),
+    let mut variables = DEFAULTS.to_vec();
+    variables.extend([
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
         ("AWS_XRAY_DAEMON_ADDRESS", XRAY_ADDRESS),
-    ];
+    ]);
     let settings = &function.settings;
     if settings.logging.format == LogFormat::Json {
         variables.push(("AWS_LAMBDA_LOG_FORMAT", "JSON"));

@@ -54,6 +54,7 @@ impl Inner {
         }
         admitted.keep();
         self.rules.insert(function.name.clone(), Rules::default());
+        self.pools.foresee(&function);
         self.registry.show(Arc::clone(&function));
         self.settle_soon(&function.name, settle::AFTER_CREATE);
         Ok(function)

@@ -12,7 +12,7 @@ impl Inner {
         self.store.functions().remove(&self.scope, name).await?;
         let removed = self.registry.remove(name);
         self.rules.remove(name);
-        self.pools.retire(name);
+        self.pools.dismiss(name);
         let Some(entry) = removed else { return Ok(()) };
         // During an update invokes run an older package than the one that is shown.
         let older = entry

@@ -41,6 +41,9 @@ impl Functions {
             .map(|function| function.code.size_bytes)
             .sum();
         load_rules(&store, &scope, &functions, &rules).await?;
+        functions
+            .iter()
+            .for_each(|function| pools.foresee(function));
         let inner = Inner {
             packages: Packages::new(scope.clone(), store.clone(), trees, limits, bytes_used),
             scope,

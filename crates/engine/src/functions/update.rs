@@ -33,6 +33,7 @@ impl Inner {
             .functions()
             .replace(Arc::clone(&next), current.revision_id)
             .await?;
+        self.pools.foresee(&next);
         self.registry.show(Arc::clone(&next));
         self.settle_soon(&next.name, settle::AFTER_UPDATE);
         Ok(next)

@@ -8,6 +8,7 @@ mod generation;
 pub(crate) use generation::Generation;
 
 use crate::environment::Host;
+use crate::reserve::Recipe;
 use lambkin_model::{Function, FunctionName};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -62,6 +63,22 @@ impl Pools {
             old.retire();
         }
         new
+    }
+
+    /// Has sandboxes for a function's environments made ahead, if its runtime is there.
+    pub(crate) fn foresee(&self, function: &Function) {
+        let settings = &function.settings;
+        let runtimes = &self.host.runtimes;
+        if let Ok(launch) = runtimes.launch(settings.runtime, settings.memory_mb) {
+            let recipe = Arc::new(Recipe::new(&launch, settings));
+            self.host.reserve.serve(&function.name, &recipe);
+        }
+    }
+
+    /// No environment of a function is needed any more.
+    pub(crate) fn dismiss(&self, name: &FunctionName) {
+        self.host.reserve.forget(name);
+        self.retire(name);
     }
 
     /// Ends the environments of a function as it was: idle ones now, busy ones after their invoke.

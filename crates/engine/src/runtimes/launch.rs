@@ -33,6 +33,7 @@ pub(super) fn provided(runtime: Runtime, files: &Files) -> Launch {
             binds: system_node_builtins(files),
         },
         argv: vec!["/var/task/bootstrap".to_owned()],
+        waiting_argv: None,
         env: variables(&[("PATH", path), ("LD_LIBRARY_PATH", libraries)]),
         version: if al2023 {
             "provided:al2023"
@@ -78,14 +79,16 @@ pub(super) fn python(
     if runtime >= (Runtime::Python { minor: 12 }) {
         env.extend(variables(&[("LC_CTYPE", "C.UTF-8")]));
     }
+    let argv = vec![
+        format!("/var/lang/bin/{name}"),
+        // The bootstrap does what matters of the `site` module, in less time.
+        "-S".to_owned(),
+        "/var/runtime/bootstrap.py".to_owned(),
+    ];
     Launch {
         root: Root { binds },
-        argv: vec![
-            format!("/var/lang/bin/{name}"),
-            // The bootstrap does what matters of the `site` module, in less time.
-            "-S".to_owned(),
-            "/var/runtime/bootstrap.py".to_owned(),
-        ],
+        waiting_argv: Some(to_wait(&argv)),
+        argv,
         env,
         version: format!("python:{}", one.version),
         nearest_note: None,
@@ -119,13 +122,15 @@ pub(super) fn node(
         "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
     );
     let heap_mb = memory_mb * NODE_HEAP_PERCENT / 100;
+    let argv = vec![
+        "/var/lang/bin/node".to_owned(),
+        format!("--max-old-space-size={heap_mb}"),
+        files.node_entry().to_owned(),
+    ];
     Launch {
         root: Root { binds },
-        argv: vec![
-            "/var/lang/bin/node".to_owned(),
-            format!("--max-old-space-size={heap_mb}"),
-            files.node_entry().to_owned(),
-        ],
+        waiting_argv: Some(to_wait(&argv)),
+        argv,
         env: variables(&[
             ("PATH", PATH),
             ("LD_LIBRARY_PATH", LIBRARY_PATH),
@@ -134,6 +139,12 @@ pub(super) fn node(
         version: format!("nodejs:{}", one.version),
         nearest_note: None,
     }
+}
+
+/// Our bootstraps take a word for it.
+fn to_wait(argv: &[String]) -> Vec<String> {
+    let word = "wait".to_owned();
+    argv.iter().cloned().chain([word]).collect()
 }
 
 /// A Python that was built with a shared library has it beside its `lib` folder's own.

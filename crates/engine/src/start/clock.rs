@@ -62,6 +62,11 @@ impl Clock {
         self.kind
     }
 
+    /// The environment was made in another way than the usual one.
+    pub(crate) fn made(&mut self, kind: Start) {
+        self.kind = kind;
+    }
+
     /// A stage is over, and the next one begins.
     pub(crate) fn done(&mut self, stage: Stage) {
         let now = Instant::now();

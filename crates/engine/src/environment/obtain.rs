@@ -1,0 +1,46 @@
+//! The sandbox of a new environment: one that was made ahead, or a new one.
+
+use super::Host;
+use crate::reserve::Recipe;
+use lambkin_model::{FunctionName, Start};
+use lambkin_sandbox::{CodeTree, Error, Sandbox, Usage};
+use std::sync::Arc;
+
+/// With its code, and nothing else of its function's yet.
+pub(super) struct Obtained {
+    pub(super) sandbox: Sandbox,
+    /// How the first invoke gets it.
+    pub(super) start: Start,
+    /// A program waits in it for its environment.
+    pub(super) waits: bool,
+    /// What it used before it was a function's.
+    pub(super) before: Usage,
+}
+
+/// One that was made ahead and cannot be had costs the time of a new one, and no more.
+pub(super) async fn obtain(
+    host: &Host,
+    function: &FunctionName,
+    recipe: &Arc<Recipe>,
+    code: CodeTree,
+) -> Result<Obtained, Error> {
+    if let Some(ready) = host.reserve.take(function, recipe) {
+        match ready.adopt(&code).await {
+            Ok((sandbox, waits)) => {
+                return Ok(Obtained {
+                    start: Start::Pooled,
+                    waits,
+                    before: sandbox.usage().unwrap_or_default(),
+                    sandbox,
+                });
+            }
+            Err(error) => tracing::warn!(%error, "cannot use a sandbox that was made ahead"),
+        }
+    }
+    Ok(Obtained {
+        sandbox: host.spawner.create(&recipe.spec(Some(code))).await?,
+        start: Start::Cold,
+        waits: false,
+        before: Usage::default(),
+    })
+}

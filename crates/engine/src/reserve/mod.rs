@@ -1,0 +1,94 @@
+//! Sandboxes that are made before they are needed, and programs in them that wait to be told for which function.
+//!
+//! ```text
+//! a function is deployed ──▶ its recipe has a shelf ──▶ the filler makes sandboxes of that recipe, one at a time,
+//!                                                        while nobody waits for an environment
+//! an environment is needed ──▶ take ──▶ code is mounted, and the program told its environment (`environment`)
+//!                                └─ none there ─▶ made from nothing, and more are kept from then on
+//! the last function of a recipe changes or goes ──▶ its sandboxes are destroyed
+//! ```
+//! What is kept has run nothing of any function, and serves one environment: nothing ever comes back. Functions share
+//! sandboxes made ahead if their recipes are equal in all but code: memory, /tmp, runtime, interpreter and SDK.
+//!
+//! Refuses: what an environment is (`environment`), how a runtime starts (`runtimes`).
+
+mod filler;
+mod ready;
+mod recipe;
+mod shelves;
+
+pub(crate) use filler::fill;
+pub(crate) use ready::Ready;
+pub(crate) use recipe::Recipe;
+
+use lambkin_model::FunctionName;
+use lambkin_sandbox::Spawner;
+use shelves::Shelves;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// All that is kept. Its lock is held for moments, and only when functions are deployed or environments made.
+pub(crate) struct Reserve {
+    spawner: Spawner,
+    shelves: Mutex<Shelves>,
+    changed: Notify,
+    /// Environments that are being made for an invocation: the filler waits for them.
+    urgent: AtomicUsize,
+}
+
+impl Reserve {
+    /// Keeps sandboxes in that much memory, in bytes; 0 is none at all.
+    pub(crate) fn new(spawner: Spawner, bytes_max: u64) -> Self {
+        Self {
+            spawner,
+            shelves: Mutex::new(Shelves::new(bytes_max)),
+            changed: Notify::new(),
+            urgent: AtomicUsize::new(0),
+        }
+    }
+
+    /// From now on environments of that function are made by that recipe.
+    pub(crate) fn serve(&self, function: &FunctionName, recipe: &Arc<Recipe>) {
+        let spare = self.shelves().serve(function, recipe);
+        drop(spare);
+        self.changed.notify_one();
+    }
+
+    /// The function is gone.
+    pub(crate) fn forget(&self, function: &FunctionName) {
+        let spare = self.shelves().forget(function);
+        drop(spare);
+    }
+
+    /// One for an environment of that function, made long ago.
+    pub(crate) fn take(&self, function: &FunctionName, recipe: &Arc<Recipe>) -> Option<Ready> {
+        let (taken, spare) = self.shelves().take(function, recipe);
+        drop(spare);
+        self.changed.notify_one();
+        taken
+    }
+
+    /// Somebody waits for an environment until what is returned is dropped.
+    pub(crate) fn hold_off(&self) -> Urgent<'_> {
+        self.urgent.fetch_add(1, Ordering::Relaxed);
+        Urgent(self)
+    }
+
+    fn is_held_off(&self) -> bool {
+        self.urgent.load(Ordering::Relaxed) > 0
+    }
+
+    fn shelves(&self) -> MutexGuard<'_, Shelves> {
+        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps the filler from taking time that an environment needs.
+pub(crate) struct Urgent<'r>(&'r Reserve);
+
+impl Drop for Urgent<'_> {
+    fn drop(&mut self) {
+        self.0.urgent.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,52 @@
+//! One sandbox that was made ahead.
+
+use super::Recipe;
+use lambkin_sandbox::{CodeTree, Error, Sandbox, Spawner};
+use std::sync::Arc;
+
+/// Has run nothing of any function.
+pub(crate) struct Ready {
+    sandbox: Sandbox,
+    /// Whether a program waits in it.
+    waits: bool,
+}
+
+impl Ready {
+    pub(super) async fn make(spawner: &Spawner, recipe: &Arc<Recipe>) -> Result<Self, Error> {
+        let sandbox = spawner.create(&recipe.spec(None)).await?;
+        if let Some(program) = recipe.program() {
+            sandbox.start_waiting(program).await?;
+        }
+        Ok(Self {
+            sandbox,
+            waits: recipe.program().is_some(),
+        })
+    }
+
+    /// Whether it is as it was made: a program that could not start, or that the kernel killed, waits for nothing.
+    pub(super) fn is_sound(&self) -> bool {
+        self.sandbox.is_quiet()
+    }
+
+    /// Memory that it takes, in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.sandbox
+            .usage()
+            .map_or(0, |usage| usage.memory_peak_bytes)
+    }
+
+    /// Holds no more descriptors than it needs to wait.
+    pub(super) fn rest(&self) {
+        self.sandbox.rest();
+    }
+
+    pub(super) async fn destroy(self) {
+        self.sandbox.destroy().await;
+    }
+
+    /// Makes it the sandbox of one function; also tells whether a program waits in it.
+    pub(crate) async fn adopt(self, code: &CodeTree) -> Result<(Sandbox, bool), Error> {
+        self.sandbox.mount_code(code).await?;
+        Ok((self.sandbox, self.waits))
+    }
+}

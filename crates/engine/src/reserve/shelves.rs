@@ -1,0 +1,193 @@
+//! How many sandboxes of each recipe are kept, and which.
+//!
+//! A recipe that some function has keeps one. Each time one is missing it keeps twice as many, up to eight; each
+//! time nobody has needed one for five minutes, half as many. All together stay within the bound of memory: where
+//! it is short, the recipe that was needed longest ago keeps none.
+
+use super::{Ready, Recipe};
+use lambkin_model::FunctionName;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Of one recipe: an eighth of a burst of 64, and what a small machine makes in half a second.
+const KEPT_MAX: usize = 8;
+/// Of all, whatever memory there is: they hold descriptors and users.
+const ALL_MAX: usize = 128;
+/// How long a recipe keeps more than it needs.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// What one takes before any of its recipe has been measured: an interpreter.
+const EXPECTED_BYTES: u64 = 24 << 20;
+
+pub(super) struct Shelves {
+    bytes_max: u64,
+    recipes: HashMap<FunctionName, Arc<Recipe>>,
+    shelves: HashMap<Arc<Recipe>, Shelf>,
+}
+
+struct Shelf {
+    /// How many functions have the recipe.
+    functions: usize,
+    ready: VecDeque<Ready>,
+    wanted: usize,
+    /// What one of them takes.
+    bytes: u64,
+    needed: Instant,
+}
+
+impl Shelves {
+    pub(super) fn new(bytes_max: u64) -> Self {
+        Self {
+            bytes_max,
+            recipes: HashMap::new(),
+            shelves: HashMap::new(),
+        }
+    }
+
+    /// Returns what is of no use any more, for the caller to drop outside the lock.
+    pub(super) fn serve(
+        &mut self,
+        function: &FunctionName,
+        recipe: &Arc<Recipe>,
+    ) -> Option<Shelved> {
+        if self.bytes_max == 0 || self.recipes.get(function) == Some(recipe) {
+            return None;
+        }
+        let spare = self.forget(function);
+        // Equal recipes are one value.
+        let known = self.shelves.get_key_value(recipe);
+        let recipe = known.map_or_else(|| Arc::clone(recipe), |(known, _)| Arc::clone(known));
+        self.recipes.insert(function.clone(), Arc::clone(&recipe));
+        self.shelves
+            .entry(recipe)
+            .or_insert_with(Shelf::new)
+            .functions += 1;
+        spare
+    }
+
+    pub(super) fn forget(&mut self, function: &FunctionName) -> Option<Shelved> {
+        let recipe = self.recipes.remove(function)?;
+        let shelf = self.shelves.get_mut(&recipe)?;
+        shelf.functions -= 1;
+        if shelf.functions > 0 {
+            return None;
+        }
+        self.shelves
+            .remove(&recipe)
+            .map(|shelf| Shelved(shelf.ready))
+    }
+
+    pub(super) fn take(
+        &mut self,
+        function: &FunctionName,
+        recipe: &Arc<Recipe>,
+    ) -> (Option<Ready>, Option<Shelved>) {
+        // One that was deleted a moment ago stays forgotten.
+        let known = self.recipes.contains_key(function);
+        let spare = known.then(|| self.serve(function, recipe)).flatten();
+        let Some(shelf) = self.shelves.get_mut(recipe) else {
+            return (None, spare);
+        };
+        (shelf.take(), spare)
+    }
+
+    /// The recipe that lacks one most urgently, if there is room for it or can be; what has to go for it.
+    pub(super) fn lack(&mut self) -> Option<(Arc<Recipe>, Vec<Ready>)> {
+        let lacking = self.shelves.iter().filter(|(_, shelf)| shelf.lacks());
+        let lacking = lacking.max_by_key(|(_, shelf)| (shelf.ready.is_empty(), shelf.needed));
+        let (recipe, needed, bytes) =
+            lacking.map(|(recipe, shelf)| (Arc::clone(recipe), shelf.needed, shelf.bytes))?;
+        let mut gone = Vec::new();
+        while !self.has_room(bytes) {
+            let mut others = self.shelves.values_mut();
+            let oldest = others
+                .by_ref()
+                .filter(|other| !other.ready.is_empty() && other.needed < needed)
+                .min_by_key(|other| other.needed)?;
+            gone.extend(oldest.ready.pop_front());
+            oldest.wanted = oldest.ready.len();
+        }
+        Some((recipe, gone))
+    }
+
+    fn has_room(&self, bytes: u64) -> bool {
+        let taken = |shelf: &Shelf| shelf.bytes * shelf.ready.len() as u64;
+        let taken: u64 = self.shelves.values().map(taken).sum();
+        let count: usize = self.shelves.values().map(|shelf| shelf.ready.len()).sum();
+        taken + bytes <= self.bytes_max && count < ALL_MAX
+    }
+
+    /// One that was made; comes back if nobody has the recipe any more.
+    pub(super) fn put(&mut self, recipe: &Arc<Recipe>, ready: Ready) -> Option<Ready> {
+        let Some(shelf) = self.shelves.get_mut(recipe) else {
+            return Some(ready);
+        };
+        shelf.ready.push_back(ready);
+        None
+    }
+
+    /// Measures what waits, and lets go of what nobody has needed for long.
+    pub(super) fn review(&mut self) -> Vec<Ready> {
+        let mut gone = Vec::new();
+        for shelf in self.shelves.values_mut() {
+            gone.extend(shelf.review());
+        }
+        gone
+    }
+
+    /// Everything, at the end.
+    pub(super) fn clear(&mut self) -> Vec<Ready> {
+        self.bytes_max = 0;
+        self.recipes.clear();
+        let shelves = std::mem::take(&mut self.shelves);
+        shelves
+            .into_values()
+            .flat_map(|shelf| shelf.ready)
+            .collect()
+    }
+}
+
+/// What goes with the last function of a recipe. Dropping it destroys it.
+pub(super) struct Shelved(#[expect(dead_code, reason = "held to be dropped")] VecDeque<Ready>);
+
+impl Shelf {
+    fn new() -> Self {
+        Self {
+            functions: 0,
+            ready: VecDeque::new(),
+            wanted: 1,
+            bytes: EXPECTED_BYTES,
+            needed: Instant::now(),
+        }
+    }
+
+    /// The oldest, whose program is at its waiting for sure.
+    fn take(&mut self) -> Option<Ready> {
+        self.needed = Instant::now();
+        self.ready.retain(Ready::is_sound);
+        let taken = self.ready.pop_front();
+        if taken.is_none() {
+            self.wanted = (self.wanted * 2).clamp(1, KEPT_MAX);
+        }
+        taken
+    }
+
+    fn lacks(&self) -> bool {
+        self.ready.len() < self.wanted
+    }
+
+    fn review(&mut self) -> Vec<Ready> {
+        self.ready.retain(Ready::is_sound);
+        if let Some(bytes) = self.ready.iter().map(Ready::bytes).max() {
+            self.bytes = bytes.max(1);
+        }
+        self.ready.iter().for_each(Ready::rest);
+        if self.needed.elapsed() > PATIENCE && self.wanted > 1 {
+            self.wanted /= 2;
+            self.needed = Instant::now();
+        }
+        self.ready
+            .split_off(self.wanted.min(self.ready.len()))
+            .into()
+    }
+}

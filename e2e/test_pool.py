@@ -1,0 +1,259 @@
+"""Sandboxes that are made before they are needed: fast to get, and never told from others by what runs in them."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from conftest import Deployer
+from harness import leftovers
+from harness.server import Server
+
+FILLED_S = 10
+# What differs from one environment to the next however it was made.
+UNIQUE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_LOG_STREAM_NAME",
+          "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_LOG_GROUP_NAME", "_X_AMZN_TRACE_ID"}
+
+PYTHON = """
+import gc, locale, os, resource, signal, stat, sys, time
+
+def handler(event, context):
+    descriptors = {}
+    for number in os.listdir('/proc/self/fd'):
+        try:
+            descriptors[number] = stat.S_IFMT(os.stat(f'/proc/self/fd/{number}').st_mode)
+        except OSError:
+            pass
+    return {
+        'environment': dict(os.environ), 'argv': sys.argv, 'cwd': os.getcwd(), 'path': sys.path, 'flags': repr(sys.flags),
+        'descriptors': descriptors, 'stdin': sys.stdin.read(), 'zone': time.tzname, 'locale': locale.setlocale(locale.LC_ALL),
+        'encoding': sys.getfilesystemencoding(), 'ignored': signal.getsignal(signal.SIGPIPE), 'umask': os.umask(0o22),
+        'limits': resource.getrlimit(resource.RLIMIT_NOFILE), 'group': os.getpgrp() == os.getpid(), 'task': os.listdir('.'),
+        'children': open('/proc/self/task/%d/children' % os.getpid()).read(), 'meta': [str(one) for one in sys.meta_path],
+        'hooks': len(gc.callbacks), 'tmp': os.listdir('/tmp'), 'write': os.access('/var/task', os.W_OK),
+    }
+"""
+
+NODE = """
+const fs = require('fs');
+const kinds = () => fs.readdirSync('/proc/self/fd').filter((n) => n < 3).map((n) => fs.fstatSync(+n).mode & 0o170000);
+exports.handler = async () => ({
+  environment: { ...process.env }, argv: process.argv, execArgv: process.execArgv, cwd: process.cwd(), descriptors: kinds(),
+  stdin: fs.readFileSync(0, 'utf8'), zone: new Date(0).toString(), umask: process.umask(), paths: module.paths,
+  heap: require('v8').getHeapStatistics().heap_size_limit, global: Object.keys(globalThis), tmp: fs.readdirSync('/tmp'),
+  listeners: process.eventNames().map(String), task: fs.readdirSync('.'), globalPaths: require('module').globalPaths,
+});
+"""
+
+SHOWS = {"python": ({"index.py": PYTHON}, {}), "node": ({"index.js": NODE}, {})}
+
+
+def waiting(server):
+    """Processes that wait in sandboxes of a server: their input is a pipe still."""
+    pids = leftovers.sandbox_processes(server.process.pid)
+    return [pid for pid in pids if command(pid).endswith((".py wait ", ".cjs wait ")) and input_of(pid).startswith("pipe:")]
+
+
+def command(pid):
+    return leftovers.command_line(pid)
+
+
+def input_of(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/fd/0")
+    except OSError:
+        return ""
+
+
+def wait_filled(server, count=1):
+    until = time.monotonic() + FILLED_S
+    while len(waiting(server)) < count:
+        assert time.monotonic() < until, server.log()
+        time.sleep(0.05)
+    # From its start to its waiting.
+    time.sleep(0.5)
+
+
+def wait_empty(server):
+    until = time.monotonic() + FILLED_S
+    while waiting(server):
+        assert time.monotonic() < until, waiting(server)
+        time.sleep(0.05)
+
+
+def starts(server, name):
+    """How the invokes of a function got their environments."""
+    rows = json.loads(server.cli("ledger", "--output", "json").stdout)["functions"]
+    row = next(row for row in rows if row["function"] == name)
+    return {kind: row[kind] for kind in ("cold", "pooled", "warm") if row[kind]}
+
+
+@pytest.fixture(scope="module")
+def pooled(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("pooled"), "--allow-nearest-runtime").start()
+    yield server
+    assert server.stop() == 0
+    leftovers.wait_until_none(leftovers.cgroups, "cgroups after the server's end")
+
+
+@pytest.fixture(scope="module")
+def without(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("without"), "--allow-nearest-runtime", "--pool-memory-mib", "0").start()
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.fixture
+def deployer(pooled):
+    deployer = Deployer(pooled.client())
+    yield deployer
+    for name in deployer.names:
+        try:
+            deployer.client.delete_function(FunctionName=name)
+        except deployer.client.exceptions.ResourceNotFoundException:
+            pass
+    wait_empty(pooled)
+
+
+def invoke(server, name):
+    answer = server.client().invoke(FunctionName=name)
+    body = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, body
+    return body
+
+
+def shown(server, runtime, pools, **settings):
+    deploy = Deployer(server.client())
+    name = deploy(SHOWS[runtime][0], runtime, **settings)
+    if pools:
+        wait_filled(server)
+    told = invoke(server, name)
+    server.client().delete_function(FunctionName=name)
+    for variable in UNIQUE:
+        told["environment"].pop(variable, None)
+    return told
+
+
+@pytest.mark.parametrize("variables", [{}, {"TZ": "Asia/Tokyo", "MINE": "ä=\n1", "PATH": "/opt/bin", "NODE_ENV": "production"}],
+                         ids=["bare", "own"])
+@pytest.mark.parametrize("runtime", ["python", "node"])
+def test_a_function_cannot_tell(pooled, without, runtime, variables):
+    settings = {"Environment": {"Variables": variables}}
+    ahead = shown(pooled, runtime, True, **settings)
+    late = shown(without, runtime, False, **settings)
+    assert ahead == late
+    assert "index" in str(ahead["task"])
+    wait_empty(pooled)
+
+
+def test_the_first_invoke_is_pooled_and_the_second_warm(pooled, deployer):
+    name = deployer({"index.py": "def handler(event, context):\n    return 1\n"})
+    wait_filled(pooled)
+    before = waiting(pooled)
+    assert invoke(pooled, name) == 1
+    assert invoke(pooled, name) == 1
+    wait_filled(pooled)
+    assert starts(pooled, name) == {"pooled": 1, "warm": 1}
+    assert not set(before) & set(waiting(pooled)), "one that was used is never used again"
+
+
+def test_nothing_waits_without_memory_for_it(without):
+    deploy = Deployer(without.client())
+    name = deploy({"index.py": "def handler(event, context):\n    return 1\n"})
+    time.sleep(1)
+    assert waiting(without) == []
+    assert invoke(without, name) == 1
+    assert starts(without, name) == {"cold": 1}
+
+
+READ_AT_START = {
+    "python": ("PYTHONHASHSEED", "0", "def handler(event, context):\n    return hash('x') == hash('x') and SAME\n"),
+    "node": ("NODE_OPTIONS", "--stack-trace-limit=3", "exports.handler = async () => Error.stackTraceLimit === 3;\n"),
+}
+
+
+@pytest.mark.parametrize("runtime", READ_AT_START)
+def test_variables_that_are_read_at_the_start_are_read(pooled, deployer, runtime):
+    variable, value, code = READ_AT_START[runtime]
+    # What Python makes of an `x` with this seed.
+    same = subprocess.run(["python3.11", "-c", "print(hash('x'))"], env={"PYTHONHASHSEED": value}, capture_output=True, text=True)
+    code = code.replace("SAME", f"hash('x') == {same.stdout.strip()}")
+    name = deployer({"index.py": code, "index.js": code}, runtime, Environment={"Variables": {variable: value}})
+    time.sleep(0.5)
+    assert waiting(pooled) == []
+    assert invoke(pooled, name) is True
+    # The sandbox was there all the same.
+    assert starts(pooled, name) == {"pooled": 1}
+
+
+def test_what_dies_while_it_waits_fails_no_invoke(pooled, deployer):
+    name = deployer({"index.py": "def handler(event, context):\n    return 1\n"})
+    wait_filled(pooled)
+    for pid in waiting(pooled):
+        os.kill(pid, signal.SIGKILL)
+    assert invoke(pooled, name) == 1
+    assert starts(pooled, name) == {"cold": 1}
+
+
+def test_it_goes_with_the_last_function_and_follows_changes(pooled, deployer):
+    one = deployer({"index.py": "def handler(event, context):\n    return 1\n"}, MemorySize=256)
+    other = deployer({"index.py": "def handler(event, context):\n    return 2\n"}, MemorySize=256)
+    wait_filled(pooled)
+    pooled.client().delete_function(FunctionName=one)
+    time.sleep(0.5)
+    assert waiting(pooled), "another function still has use for it"
+    before = waiting(pooled)
+    pooled.client().update_function_configuration(FunctionName=other, MemorySize=300)
+    pooled.client().get_waiter("function_updated_v2").wait(FunctionName=other)
+    wait_filled(pooled)
+    assert not set(before) & set(waiting(pooled))
+    assert invoke(pooled, other) == 2
+
+
+def test_a_burst_is_served_beyond_what_waits(pooled, deployer):
+    name = deployer({"index.py": "import time\ndef handler(event, context):\n    time.sleep(0.3)\n    return event\n"})
+    wait_filled(pooled)
+    client = pooled.client()
+
+    def one(number):
+        return json.loads(client.invoke(FunctionName=name, Payload=json.dumps(number))["Payload"].read())
+
+    with ThreadPoolExecutor(12) as threads:
+        assert sorted(threads.map(one, range(12))) == list(range(12))
+
+
+def test_where_memory_is_short_the_latest_counts(tmp_path):
+    # Room for one interpreter, not for two.
+    server = Server(tmp_path, "--allow-nearest-runtime", "--pool-memory-mib", "28").start()
+    deploy = Deployer(server.client())
+    deploy({"index.py": "def handler(event, context):\n    return 1\n"}, MemorySize=256)
+    wait_filled(server)
+    first = waiting(server)
+    latest = deploy({"index.py": "def handler(event, context):\n    return 2\n"}, MemorySize=300)
+    until = time.monotonic() + FILLED_S
+    while not waiting(server) or set(waiting(server)) & set(first):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert len(waiting(server)) == 1
+    assert invoke(server, latest) == 2
+    assert starts(server, latest) == {"pooled": 1}
+    assert server.stop() == 0
+
+
+def test_a_killed_server_leaves_none(tmp_path):
+    server = Server(tmp_path, "--allow-nearest-runtime").start()
+    Deployer(server.client())({"index.py": "def handler(event, context):\n    return 1\n"})
+    wait_filled(server)
+    pids = waiting(server)
+    server.process.kill()
+    server.process.wait()
+    until = time.monotonic() + FILLED_S
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert server.start()
+    assert server.stop() == 0
