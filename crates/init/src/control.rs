@@ -12,9 +12,18 @@ use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-/// Waits for the next command, with the descriptor that came with it; `None` when the server's end is closed or speaks
-/// another language.
-pub(crate) fn receive() -> Option<(Command, Option<OwnedFd>)> {
+/// What the server says.
+pub(crate) enum Received {
+    /// A command, with the descriptor that came with it.
+    Command(Command, Option<OwnedFd>),
+    /// Nothing, for now.
+    Nothing,
+    /// Nothing any more: its end is closed, or speaks another language.
+    End,
+}
+
+/// The next command, if there is one.
+pub(crate) fn receive() -> Received {
     RECEIVED.with_borrow_mut(|bytes| receive_into(bytes))
 }
 
@@ -23,23 +32,27 @@ thread_local! {
     static RECEIVED: RefCell<Vec<u8>> = RefCell::new(vec![0; MESSAGE_BYTES_MAX]);
 }
 
-fn receive_into(bytes: &mut [u8]) -> Option<(Command, Option<OwnedFd>)> {
+fn receive_into(bytes: &mut [u8]) -> Received {
+    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     loop {
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut parts = [IoSliceMut::new(bytes)];
-        match recvmsg(stdin(), &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
-            Ok(received) if received.bytes == 0 => return None,
+        match recvmsg(stdin(), &mut parts, &mut control, flags) {
+            Ok(received) if received.bytes == 0 => return Received::End,
             Ok(received) => {
-                let command = postcard::from_bytes(&bytes[..received.bytes]).ok()?;
+                let Ok(command) = postcard::from_bytes(&bytes[..received.bytes]) else {
+                    return Received::End;
+                };
                 let sent = control.drain().find_map(|message| match message {
                     RecvAncillaryMessage::ScmRights(mut sent) => sent.next(),
                     _ => None,
                 });
-                return Some((command, sent));
+                return Received::Command(command, sent);
             }
             Err(Errno::INTR) => {}
-            Err(_) => return None,
+            Err(Errno::AGAIN) => return Received::Nothing,
+            Err(_) => return Received::End,
         }
     }
 }

@@ -8,7 +8,7 @@
 //! ```
 //! It sleeps until a command, a child's end or a program's call arrives; a child that nobody waits for is reaped at once.
 
-use crate::control;
+use crate::control::{self, Received};
 use crate::kernel::watchdog;
 use crate::message::{Command, Report, Stdin};
 use crate::network::{self, Network};
@@ -18,6 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus};
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Stdio};
@@ -57,10 +58,11 @@ pub fn run(programs: Programs) -> io::Result<()> {
                     init.child_ended.read_signal()?;
                     init.reap_ended()?;
                 }
-                Source::Control => match control::receive() {
-                    Some((command, sent)) => init.obey(command, sent)?,
-                    None => return Ok(()),
-                },
+                Source::Control => {
+                    if init.hear()?.is_break() {
+                        return Ok(());
+                    }
+                }
                 Source::Network(source) => {
                     let network = init.network.iter_mut();
                     watchdog::guard(|| network.for_each(|network| network.serve(source)));
@@ -139,6 +141,24 @@ impl Init {
         let ready = sources.into_iter().zip(polled);
         let ready = ready.filter(|(_, polled)| !polled.revents().is_empty());
         Ok(ready.map(|(source, _)| source).collect())
+    }
+
+    /// Obeys the next command, and breaks off where there will be none.
+    fn hear(&mut self) -> io::Result<ControlFlow<()>> {
+        loop {
+            match control::receive() {
+                Received::Command(command, sent) => {
+                    // The next one is on its way.
+                    let goes_on = matches!(command, Command::Socket { .. });
+                    self.obey(command, sent)?;
+                    if !goes_on {
+                        return Ok(ControlFlow::Continue(()));
+                    }
+                }
+                Received::Nothing => return Ok(ControlFlow::Continue(())),
+                Received::End => return Ok(ControlFlow::Break(())),
+            }
+        }
     }
 
     fn obey(&mut self, command: Command, sent: Option<OwnedFd>) -> io::Result<()> {

@@ -19,6 +19,7 @@ mod creation;
 mod error;
 mod failure;
 mod handle;
+mod inbox;
 mod isolation;
 mod linux;
 mod missing;
@@ -45,7 +46,8 @@ pub use linux::privilege::{drop_privileges, is_root};
 pub use linux::seccomp::{allowed_calls, decided_calls};
 pub use missing::{Missing, Part};
 pub use network::{
-    CONNECTS_MAX, Connect, DNS_MESSAGE_BYTES_MAX, HandedIn, NetworkRequest, QUERIES_MAX, Query,
+    CONNECTS_MAX, Connect, DNS_MESSAGE_BYTES_MAX, HandedIn, NetworkRequest, Prompt, QUERIES_MAX,
+    Query,
 };
 pub use process::SpawnerProcess;
 pub use sandbox::{Event, Exit, Freezer, Sandbox, Usage};

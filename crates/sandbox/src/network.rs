@@ -7,14 +7,15 @@
 //! Owns no policy: a request that is never answered stays unanswered until the sandbox is destroyed.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
+use lambkin_init::message::Command;
 pub use lambkin_init::message::{CONNECTS_MAX, DNS_MESSAGE_BYTES_MAX, QUERIES_MAX};
-use lambkin_init::message::{Command, Connected, Report};
 
 use crate::error::Error;
+use crate::inbox::Matter;
+use crate::outbound::Likeness;
 use crate::sandbox::Sandbox;
-use crate::talk::Matter;
 
 /// Requests that nobody has taken yet. Pid 1 has no more under way.
 pub(crate) const REQUESTS_MAX: usize = CONNECTS_MAX + QUERIES_MAX;
@@ -40,10 +41,13 @@ pub struct Connect {
     pub id: u32,
     /// As the program gave it; an IPv4 address may be in its IPv6 form.
     pub destination: SocketAddr,
-    /// A copy of the program's own socket, in the sandbox's network: for its family, flags and options. The program
-    /// may use it at the same time.
-    pub socket: OwnedFd,
+    /// What the program's own socket is like.
+    pub like: Likeness,
 }
+
+/// Answers a [`Connect`] in the moment in which it is heard, waiting for nothing, or leaves it to
+/// [`Sandbox::network_request`].
+pub type Prompt = dyn Fn(&Connect) -> Option<Result<HandedIn, i32>> + Send + Sync;
 
 /// A DNS message of a program to its resolver. Programs wait for seconds only.
 #[derive(Debug)]
@@ -66,29 +70,6 @@ pub struct HandedIn {
     pub in_progress: bool,
 }
 
-impl NetworkRequest {
-    /// From a report of pid 1; `None` for one that has nothing to do with the network or lacks its descriptor.
-    pub(crate) fn from_report(report: Report, mut sent: Vec<OwnedFd>) -> Option<Self> {
-        match report {
-            Report::Connect { id, destination } => Some(Self::Connect(Connect {
-                id,
-                destination,
-                socket: sent.pop()?,
-            })),
-            Report::Query {
-                id,
-                over_tcp,
-                message,
-            } => Some(Self::Query(Query {
-                id,
-                message,
-                over_tcp,
-            })),
-            _ => None,
-        }
-    }
-}
-
 impl Sandbox {
     /// The next request of the sandbox's programs; `None` when the sandbox is gone. Cancel safe. At most
     /// [`CONNECTS_MAX`] connections and [`QUERIES_MAX`] queries are asked for at a time.
@@ -101,32 +82,19 @@ impl Sandbox {
             .await
     }
 
+    /// Has connects answered as they are heard, without another task; what is left goes on to
+    /// [`Sandbox::network_request`]. The first one stays.
+    pub fn answer_promptly(&self, prompt: Box<Prompt>) {
+        self.talk.answer_promptly(prompt);
+    }
+
     /// Answers a request for a connection: with a socket, or the error number that the program's `connect` fails
     /// with. A program that has gone away meanwhile does not get it; then the socket is closed.
     ///
     /// # Errors
     /// Fails if pid 1 is gone.
     pub async fn connected(&self, id: u32, outcome: Result<HandedIn, i32>) -> Result<(), Error> {
-        let outcome = match outcome {
-            Ok(HandedIn {
-                socket,
-                in_progress,
-            }) => {
-                self.talk
-                    .command(&Command::Socket { id }, &[socket.as_fd()], |_| {})
-                    .await?;
-                // Before any program has it: the last to close it waits for as long as the program wants.
-                drop(socket);
-                match in_progress {
-                    true => Connected::InProgress,
-                    false => Connected::Done,
-                }
-            }
-            Err(errno) => Connected::Refused { errno },
-        };
-        self.talk
-            .command(&Command::Connected { id, outcome }, &[], |_| {})
-            .await
+        self.talk.connected(id, outcome).await
     }
 
     /// Answers a query with a whole DNS message, of at most [`DNS_MESSAGE_BYTES_MAX`] bytes.

@@ -19,10 +19,11 @@ use crate::code_trees::CodeTree;
 use crate::error::Error;
 use crate::failure::{Failure, at};
 use crate::handle::{Link, Reply, unexpected};
+use crate::inbox::Matter;
 use crate::linux::cgroup::{self, GroupFiles, Meter};
 use crate::protocol::{Outcome, What};
 use crate::spec::Program;
-use crate::talk::{Matter, Talk};
+use crate::talk::Talk;
 
 /// From exec to its first word; takes less than a millisecond.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,79 +1,19 @@
 //! The talk with a sandbox's pid 1: one task reads what it reports, and wakes those alone who wait for that kind.
 
-use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use lambkin_init::message::{Command, Report};
+use lambkin_init::message::{Command, Connected, Report};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as Turn, Notify};
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
-use crate::network::{NetworkRequest, REQUESTS_MAX};
+use crate::inbox::{Inbox, Matter, Told};
+use crate::network::{HandedIn, NetworkRequest, Prompt};
 use crate::protocol;
-use crate::sandbox::{Event, Exit};
-
-/// Events that nobody has asked for yet. Pid 1 sends one for each program that it was told to start.
-const EVENTS_MAX: usize = 64;
-
-/// What pid 1 has told.
-#[derive(Default)]
-pub(crate) struct Inbox {
-    pub(crate) ready: bool,
-    pub(crate) gone: bool,
-    pub(crate) kills_asked: u64,
-    pub(crate) kills_done: u64,
-    pub(crate) events: VecDeque<Event>,
-    pub(crate) requests: VecDeque<NetworkRequest>,
-}
-
-/// Whom a report concerns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Matter {
-    /// Who looks after programs.
-    Life,
-    /// Who makes connections for them.
-    Network,
-}
-
-impl Inbox {
-    fn put(&mut self, report: Option<(Report, Vec<OwnedFd>)>) -> Matter {
-        let (report, sent) = report.unzip();
-        match report {
-            Some(Report::Ready) => self.ready = true,
-            Some(Report::Killed) => self.kills_done += 1,
-            Some(Report::StartFailed { errno }) => self.event(Event::StartFailed { errno }),
-            Some(Report::Exited { code }) => self.event(Event::Exited(Exit::Code(code))),
-            Some(Report::Signaled { signal }) => self.event(Event::Exited(Exit::Signal(signal))),
-            Some(report @ (Report::Connect { .. } | Report::Query { .. })) => {
-                let sent = sent.unwrap_or_default();
-                self.request(NetworkRequest::from_report(report, sent));
-                return Matter::Network;
-            }
-            // An unpacker's words, or none any more: this is not the pid 1 that it was.
-            Some(Report::Unpacked { .. } | Report::Rejected(_)) | None => self.gone = true,
-        }
-        Matter::Life
-    }
-
-    fn event(&mut self, event: Event) {
-        if self.events.len() < EVENTS_MAX {
-            self.events.push_back(event);
-        } else {
-            self.gone = true;
-        }
-    }
-
-    fn request(&mut self, request: Option<NetworkRequest>) {
-        match request {
-            Some(request) if self.requests.len() < REQUESTS_MAX => self.requests.push_back(request),
-            _ => self.gone = true,
-        }
-    }
-}
 
 /// The server's end.
 pub(crate) struct Talk {
@@ -83,6 +23,9 @@ pub(crate) struct Talk {
 
 struct Shared {
     control: AsyncFd<OwnedFd>,
+    /// Of the one command that waits for room.
+    turn: Turn<()>,
+    prompt: OnceLock<Box<Prompt>>,
     inbox: Mutex<Inbox>,
     of_life: Notify,
     of_network: Notify,
@@ -90,10 +33,12 @@ struct Shared {
 
 impl Talk {
     pub(crate) fn begin(control: OwnedFd) -> io::Result<Self> {
-        // SAFETY: an `OwnedFd` is one open descriptor for as long as it lives.
-        let control = unsafe { AsyncFd::register(control) }.map_err(io::Error::from)?;
+        // To be told of room as well would wake the server for each message that pid 1 reads.
+        let control = poll_for(control, Interest::READABLE)?;
         let shared = Arc::new(Shared {
             control,
+            turn: Turn::default(),
+            prompt: OnceLock::new(),
             inbox: Mutex::default(),
             of_life: Notify::new(),
             of_network: Notify::new(),
@@ -107,15 +52,22 @@ impl Talk {
         &self,
         command: &Command,
         descriptors: &[BorrowedFd<'_>],
-        mut sent: impl FnMut(&mut Inbox),
+        sent: impl FnMut(&mut Inbox),
     ) -> Result<(), Error> {
-        let send = |control: &OwnedFd| {
-            protocol::send(control, command, descriptors)?;
-            sent(&mut self.shared.inbox());
-            Ok(())
-        };
-        let control = &self.shared.control;
-        Ok(control.async_io(Interest::WRITABLE, send).await?)
+        self.shared.command(command, descriptors, sent).await
+    }
+
+    pub(crate) async fn connected(
+        &self,
+        id: u32,
+        outcome: Result<HandedIn, i32>,
+    ) -> Result<(), Error> {
+        self.shared.connected(id, outcome).await
+    }
+
+    pub(crate) fn answer_promptly(&self, prompt: Box<Prompt>) {
+        // The first one stays.
+        let _ = self.shared.prompt.set(prompt);
     }
 
     /// Resolves when `take` finds what it looks for. Several may wait at a time. Cancel safe.
@@ -155,6 +107,58 @@ impl Drop for Talk {
 }
 
 impl Shared {
+    async fn command(
+        &self,
+        command: &Command,
+        descriptors: &[BorrowedFd<'_>],
+        mut sent: impl FnMut(&mut Inbox),
+    ) -> Result<(), Error> {
+        let mut send = |control: &OwnedFd| -> io::Result<()> {
+            protocol::send(control, command, descriptors)?;
+            sent(&mut self.inbox());
+            Ok(())
+        };
+        let control = self.control.get_ref();
+        match send(control) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let _turn = self.turn.lock().await;
+                let control = poll_for(control.try_clone()?, Interest::WRITABLE)?;
+                Ok(control.async_io(Interest::WRITABLE, send).await?)
+            }
+            sent => Ok(sent?),
+        }
+    }
+
+    async fn connected(&self, id: u32, outcome: Result<HandedIn, i32>) -> Result<(), Error> {
+        let outcome = match outcome {
+            Ok(HandedIn {
+                socket,
+                in_progress,
+            }) => {
+                self.command(&Command::Socket { id }, &[socket.as_fd()], |_| {})
+                    .await?;
+                // Before any program has it: the last to close it waits for as long as the program wants.
+                drop(socket);
+                match in_progress {
+                    true => Connected::InProgress,
+                    false => Connected::Done,
+                }
+            }
+            Err(errno) => Connected::Refused { errno },
+        };
+        self.command(&Command::Connected { id, outcome }, &[], |_| {})
+            .await
+    }
+
+    /// The answer to a request that has one at once.
+    fn promptly(&self, told: Option<&Told>) -> Option<(u32, Result<HandedIn, i32>)> {
+        let Some(Told::Network(NetworkRequest::Connect(connect))) = told else {
+            return None;
+        };
+        let outcome = self.prompt.get()?(connect)?;
+        Some((connect.id, outcome))
+    }
+
     fn teller(&self, matter: Matter) -> &Notify {
         match matter {
             Matter::Life => &self.of_life,
@@ -168,12 +172,25 @@ impl Shared {
     }
 }
 
+fn poll_for(control: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` is one open descriptor for as long as it lives.
+    let control = unsafe { AsyncFd::register_with_interest(control, interest) };
+    Ok(control?)
+}
+
 async fn read(shared: Arc<Shared>) {
     loop {
         let receive = |control: &OwnedFd| protocol::receive::<Report>(control);
         let report = shared.control.async_io(Interest::READABLE, receive).await;
+        let report = report.ok().flatten();
+        let told = report.and_then(|(report, sent)| Told::of(report, sent));
+        if let Some((id, outcome)) = shared.promptly(told.as_ref()) {
+            // Waits for room, so that one who takes no answers asks for no more. If pid 1 is gone, it is read next.
+            let _ = shared.connected(id, outcome).await;
+            continue;
+        }
         let mut inbox = shared.inbox();
-        let matter = inbox.put(report.ok().flatten());
+        let matter = inbox.put(told);
         let gone = inbox.gone;
         drop(inbox);
         shared.teller(matter).notify_waiters();
@@ -182,5 +199,52 @@ async fn read(shared: Arc<Shared>) {
             shared.of_network.notify_waiters();
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    /// More than the kernel keeps for one who does not read.
+    const COMMANDS: u32 = 64;
+    const BYTES: usize = 20_000;
+
+    #[tokio::test]
+    async fn commands_that_find_no_room_wait_for_it() {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let talk = Talk::begin(ours).unwrap();
+        let sent = Mutex::new(0);
+        let send_all = async {
+            for id in 0..COMMANDS {
+                let message = vec![0; BYTES];
+                let command = Command::Answer { id, message };
+                talk.command(&command, &[], |_| *sent.lock().unwrap() += 1)
+                    .await
+                    .unwrap();
+            }
+        };
+        let hear_all = async {
+            // Until the other one cannot go on.
+            tokio::task::yield_now().await;
+            assert!(*sent.lock().unwrap() < COMMANDS);
+            let mut heard = Vec::new();
+            while heard.len() < COMMANDS as usize {
+                match protocol::receive::<Command>(&theirs) {
+                    Ok(Some((Command::Answer { id, .. }, _))) => heard.push(id),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        tokio::task::yield_now().await;
+                    }
+                    _ => panic!("an answer"),
+                }
+            }
+            heard
+        };
+        let ((), heard) = tokio::join!(send_all, hear_all);
+        assert_eq!(heard, (0..COMMANDS).collect::<Vec<_>>());
+        assert_eq!(*sent.lock().unwrap(), COMMANDS);
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// Serves sandboxes one after the other, by rules that stay.
 pub struct Lone {
-    uplink: Uplink,
+    uplink: Arc<Uplink>,
     function: FunctionName,
 }
 
@@ -23,7 +23,7 @@ impl Lone {
         let gateway = Arc::new(Gateway::open(config)?);
         let rules = Arc::new(FunctionRules::new(rules));
         Ok(Self {
-            uplink: Uplink::new(gateway, rules),
+            uplink: Arc::new(Uplink::new(gateway, rules)),
             function,
         })
     }

@@ -60,13 +60,18 @@ impl Traffic {
                 let closed = self.closed.notified();
                 tokio::pin!(closed);
                 closed.as_mut().enable();
-                if self.lock().open.len() < OPEN_MAX {
+                if self.has_room_now() {
                     return;
                 }
                 closed.await;
             }
         };
         timeout(ROOM_TIMEOUT, room).await.is_ok()
+    }
+
+    /// Whether one more may be made now.
+    pub(super) fn has_room_now(&self) -> bool {
+        self.lock().open.len() < OPEN_MAX
     }
 
     /// A connection is handed in that is not followed: only its number is known.

@@ -13,8 +13,8 @@ use lambkin_sandbox::outbound::{Likeness, Progress};
 use rustix::io::Errno;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What an attempt costs of an environment's share of the server's time: 4,000 a second, and 8,000 at once.
@@ -39,6 +39,8 @@ pub(crate) struct Uplink {
     gateway: Arc<Gateway>,
     rules: Arc<FunctionRules>,
     traffic: Arc<Traffic>,
+    /// Of the connection that takes a place.
+    turn: Mutex<()>,
     denials: Denials,
     pace: Pace,
     queries: Allowance,
@@ -51,6 +53,7 @@ impl Uplink {
             gateway,
             rules,
             traffic: Arc::default(),
+            turn: Mutex::default(),
             denials: Denials::default(),
             pace: Pace::new(),
             queries: Allowance::new(),
@@ -78,11 +81,40 @@ impl Uplink {
         }
     }
 
-    async fn attempt(&self, like: &Likeness, to: SocketAddr) -> Result<HandedIn, Refusal> {
-        if !self.traffic.has_room().await {
-            return Err(io::Error::from(Errno::ADDRNOTAVAIL).into());
+    /// The same where nothing is to be waited for or told; `None` where something is.
+    pub(crate) fn connect_promptly(
+        &self,
+        like: &Likeness,
+        to: SocketAddr,
+    ) -> Option<Result<HandedIn, i32>> {
+        if !self.pace.is_within() {
+            return None;
         }
-        // After any wait, so that rules hold as they are now.
+        let result = match self.attempt_now(like, to)? {
+            Ok(handed) => Ok(handed),
+            Err(Refusal::Unreachable(error)) => Err(Refusal::Unreachable(error).errno()),
+            Err(Refusal::Denied(_)) => return None,
+        };
+        self.pace.charge(ATTEMPT);
+        Some(result)
+    }
+
+    async fn attempt(&self, like: &Likeness, to: SocketAddr) -> Result<HandedIn, Refusal> {
+        while self.traffic.has_room().await {
+            if let Some(result) = self.attempt_now(like, to) {
+                return result;
+            }
+        }
+        Err(io::Error::from(Errno::ADDRNOTAVAIL).into())
+    }
+
+    /// `None` where there is no room. Rules hold as they are in this moment.
+    fn attempt_now(&self, like: &Likeness, to: SocketAddr) -> Option<Result<HandedIn, Refusal>> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.traffic.has_room_now().then(|| self.begin(like, to))
+    }
+
+    fn begin(&self, like: &Likeness, to: SocketAddr) -> Result<HandedIn, Refusal> {
         let to = self.gateway.admission.admit(&self.rules.now(), to)?;
         let begun = like.connect(to).map_err(of_a_program)?;
         self.gateway.endings.follow(begun.flow, &self.traffic);

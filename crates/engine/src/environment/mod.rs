@@ -101,7 +101,7 @@ pub(crate) struct Environment {
     generation: Arc<Generation>,
     sandbox: Sandbox,
     output: Output,
-    uplink: Uplink,
+    uplink: Arc<Uplink>,
     books: Mutex<Books>,
 }
 

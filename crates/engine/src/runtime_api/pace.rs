@@ -48,15 +48,24 @@ impl Pace {
 
     /// Resolves when the account is within the burst. Cancel safe.
     pub(crate) async fn within(&self) {
+        if let Some(due) = self.due() {
+            sleep_until(due).await;
+        }
+    }
+
+    /// Whether it is so now.
+    pub(crate) fn is_within(&self) -> bool {
+        self.due().is_none()
+    }
+
+    /// When it will be, if it is not.
+    fn due(&self) -> Option<Instant> {
         let paid_until = *self
             .paid_until
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(due) = paid_until.checked_sub(BURST)
-            && due > Instant::now()
-        {
-            sleep_until(due).await;
-        }
+        let due = paid_until.checked_sub(BURST)?;
+        (due > Instant::now()).then_some(due)
     }
 
     /// Charges, and waits.

@@ -7,14 +7,14 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use lambkin_sandbox::outbound::Progress;
 use lambkin_sandbox::{Connect, HandedIn, NetworkRequest, Sandbox, SpawnerProcess};
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 use rustix::thread::UnshareFlags;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -146,9 +146,7 @@ impl Server {
                         true => carry_out(&request).map_err(Errno::raw_os_error),
                         false => Err(Errno::ACCESS.raw_os_error()),
                     };
-                    let id = request.id;
-                    drop(request);
-                    let _ = sandbox.connected(id, outcome).await;
+                    let _ = sandbox.connected(request.id, outcome).await;
                 }
             }
         });
@@ -169,22 +167,11 @@ impl Drop for Server {
 
 /// Like the real server's, without a policy.
 pub(crate) fn carry_out(request: &Connect) -> Result<HandedIn, Errno> {
-    let family = sockopt::socket_domain(&request.socket)?;
-    let made = socket(family, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
-    let keeps_alive = sockopt::socket_keepalive(&request.socket)?;
-    sockopt::set_socket_keepalive(&made, keeps_alive)?;
-    let in_progress = match connect(&made, &request.destination) {
-        Ok(()) => false,
-        Err(Errno::INPROGRESS) => true,
-        Err(error) => return Err(error),
-    };
-    let blocks = !fcntl_getfl(request.socket.as_fd())?.contains(OFlags::NONBLOCK);
-    if blocks {
-        fcntl_setfl(&made, fcntl_getfl(&made)? - OFlags::NONBLOCK)?;
-    }
+    let begun = request.like.connect(request.destination);
+    let begun = begun.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
     Ok(HandedIn {
-        socket: made,
-        in_progress,
+        socket: begun.socket,
+        in_progress: begun.progress == Progress::InProgress,
     })
 }
 
