@@ -4,6 +4,7 @@
 // Node.js 24 is "modern": no callbacks, handlers found by `import` alone, failures of the process are its own.
 'use strict';
 
+const start = require('./lambkin-start.cjs'); // first: it notes when the runtime began
 const { RuntimeApi } = require('./lambkin-api.cjs');
 const { current, logFailure, patchConsole } = require('./lambkin-console.cjs');
 const { InvokeStore, ofInvoke, setTrace } = require('./lambkin-context.cjs');
@@ -39,6 +40,7 @@ async function main() {
   defineGlobals(modern, invokeStore);
   if (modern) current.requestId = invokeStore.getRequestId();
   else watchProcess();
+  start.begin();
   try {
     handler = await load(process.env.LAMBDA_TASK_ROOT ?? '/var/task', process.env._HANDLER ?? '', modern);
     stream = streaming(handler);
@@ -47,7 +49,7 @@ async function main() {
     logFailure(modern ? 'Init Error' : 'Uncaught Exception', error);
     return failInit(error, modern ? 1 : EXIT_UNCAUGHT_EXCEPTION);
   }
-  api.next(onEvent);
+  api.next(onEvent, start.end());
 }
 
 function failInit(error, exitCode) {

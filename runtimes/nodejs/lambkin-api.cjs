@@ -31,8 +31,8 @@ class RuntimeApi {
   }
 
   // Calls back with the headers (names in lower case) and the body of the next event.
-  next(onEvent) {
-    this.#send(NEXT, [asEvent(onEvent)]);
+  next(onEvent, moreHeaders = '') {
+    this.#send(`${NEXT.slice(0, -2)}${moreHeaders}\r\n`, [asEvent(onEvent)]);
   }
 
   // Whether no invoke runs.

@@ -7,6 +7,7 @@ const { createRequire } = require('module');
 const { pathToFileURL } = require('url');
 
 const errors = require('./lambkin-errors.cjs');
+const { handlerIn } = require('./lambkin-start.cjs');
 
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
 const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark');
@@ -31,7 +32,9 @@ async function loadModule(root, folder, file, modern) {
   try {
     const found = await loadFile(path.resolve(root, folder, file), modern);
     if (found) return found;
-    return requireAsLambda(requireAsLambda.resolve(file, { paths: [root, path.resolve(root, folder)] }));
+    const elsewhere = requireAsLambda.resolve(file, { paths: [root, path.resolve(root, folder)] });
+    handlerIn(elsewhere);
+    return requireAsLambda(elsewhere);
   } catch (error) {
     if (error instanceof SyntaxError) throw syntaxError(error, modern);
     if (error?.code === 'MODULE_NOT_FOUND') throw new errors.ImportModuleError(error);
@@ -50,6 +53,7 @@ async function loadFile(stem, modern) {
   for (const extension of ['', '.js', '.mjs', '.cjs']) {
     const file = stem + extension;
     if (!fs.existsSync(file)) continue;
+    handlerIn(file);
     const imported = modern || extension === '.mjs' || (extension === '.js' && isInModulePackage(file));
     const module = imported ? await import(pathToFileURL(file).href) : requireAsLambda(file);
     if (module) return module;

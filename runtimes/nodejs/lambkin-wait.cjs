@@ -6,8 +6,12 @@
 
 const fs = require('fs');
 
+const { runtimeBegins } = require('./lambkin-start.cjs');
+
 function wait() {
-  become(fs.readFileSync(0, 'utf8'));
+  const environment = fs.readFileSync(0, 'utf8');
+  runtimeBegins();
+  become(environment);
 }
 
 // Takes an environment, and what else a start would have given.

@@ -20,9 +20,9 @@ class RuntimeApi:
         self._address = (host, int(port))
         self._connect()
 
-    def next(self):
+    def next(self, more_headers=b""):
         """Waits for an event: its headers, names in lower case, and its body."""
-        self._send(_NEXT)
+        self._send(_NEXT[:-2], more_headers, b"\r\n")
         return self._event()
 
     def respond(self, request_id, body, content_type):

@@ -8,6 +8,7 @@ import os
 import sys
 from importlib import import_module
 
+import _lambkin_start  # first: it notes when the runtime began
 import _lambkin_context
 import _lambkin_json
 import _lambkin_logging
@@ -35,8 +36,10 @@ def main():
     _lambkin_json.read_environment()
     prepare_path()
     _lambkin_logging.set_up_on_import()
+    loading = _lambkin_start.Loading()
+    loading.begin()
     handler = load_or_end(api)
-    headers, body = api.next()
+    headers, body = api.next(loading.end())
     while True:
         headers, body = invoke(api, handler, headers, body)
 

@@ -9,6 +9,8 @@ import sys
 import time
 from importlib import import_module
 
+import _lambkin_start
+
 # None of them reads the environment, opens anything or starts anything, and all are of Python itself. `logging`
 # is not among them: that it is imported decides when it is set up.
 _LOADED_AHEAD = ("base64", "collections", "contextlib", "datetime", "functools", "json", "re", "typing", "urllib.parse")
@@ -18,7 +20,9 @@ _READ_BYTES = 64 << 10
 def wait():
     for name in _LOADED_AHEAD:
         import_module(name)
-    become(read_all(0))
+    environment = read_all(0)
+    _lambkin_start.runtime_begins()
+    become(environment)
 
 
 def read_all(descriptor):

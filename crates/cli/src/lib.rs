@@ -22,6 +22,7 @@ mod table;
 mod terminal;
 mod time;
 mod tool;
+mod why_slow;
 
 use std::io;
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ pub enum Command {
     Egress(egress::Egress),
     /// Requests, GB-seconds and money, per function
     Ledger(ledger::Ledger),
+    /// Where the time of a function's last cold start went, and what to do about it
+    WhySlow(why_slow::WhySlow),
     /// List, show and delete functions
     #[command(subcommand)]
     Functions(functions::Functions),
@@ -81,6 +84,7 @@ async fn dispatch(
         Command::Logs(logs) => logs.run(globals).await,
         Command::Egress(egress) => egress.run(globals).await,
         Command::Ledger(ledger) => ledger.run(globals).await,
+        Command::WhySlow(why_slow) => why_slow.run(globals).await,
         Command::Functions(functions) => functions.run(globals).await,
         Command::Runtimes(runtimes) => runtimes.run(globals).await,
         Command::Completions(completions) => completions.run(line),

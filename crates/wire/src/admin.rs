@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub const LOGS: &str = "/lambkin/v1/logs/";
 /// `GET`: a [`Ledger`]. Query: `from_ms`, `to_ms` (default: the current calendar month, UTC).
 pub const LEDGER: &str = "/lambkin/v1/ledger";
+/// `GET`: the [`Starts`] of a function.
+pub const STARTS: &str = "/lambkin/v1/starts/";
 /// `GET`: a list of [`RuntimeLine`].
 pub const RUNTIMES: &str = "/lambkin/v1/runtimes";
 /// `GET`: an [`Egress`] of a function. `POST` of an [`EgressEdit`]: the [`Egress`] that it leaves.
@@ -88,6 +90,76 @@ pub struct NetworkLine {
     pub sent_bytes: u64,
     /// Bytes that functions received.
     pub received_bytes: u64,
+}
+
+/// The last starts of a function's environments, since its code or configuration changed and the server began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Starts {
+    /// The function's name.
+    pub function: String,
+    /// Newest first, at most eight; fewer where programs tell much.
+    pub starts: Vec<StartLine>,
+}
+
+/// Where the time of one start went, from the acceptance of the invoke that wanted an environment to the first answer
+/// of it. All times are microseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartLine {
+    /// When its first invoke was accepted, milliseconds since 1970.
+    pub at_ms: i64,
+    /// That invoke.
+    pub request_id: String,
+    /// `cold`, `pooled` or `cloned`.
+    pub start: String,
+    /// `success`, `error`, `timeout` or `out-of-memory`.
+    pub outcome: String,
+    /// The whole: the sum of the six that follow.
+    pub total_us: u64,
+    /// Until an environment was begun to be made.
+    pub queue_us: u64,
+    /// Until the code was there: unpacked, or found unpacked.
+    pub code_us: u64,
+    /// Making of the sandbox, its mounts included.
+    pub sandbox_us: u64,
+    /// INITs that failed before.
+    pub failed_init_us: u64,
+    /// From the program's start until it asked for its first event.
+    pub program_us: u64,
+    /// From that event to its answer.
+    pub handler_us: u64,
+    /// How the program divides its part, if it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<ProgramStart>,
+}
+
+/// How a program divides the time until it asks for its first event; the four parts are the whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramStart {
+    /// The interpreter's own start.
+    pub interpreter_us: u64,
+    /// Preparations of the bootstrap.
+    pub bootstrap_us: u64,
+    /// Modules that the handler's module loads.
+    pub imports_us: u64,
+    /// The handler's module without them.
+    pub init_us: u64,
+    /// The modules that took longest, longest first, at most 32; those within others are part of them.
+    pub modules: Vec<StartModule>,
+}
+
+/// A module that was loaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartModule {
+    /// Its name, as its language has it; cut at 128 bytes.
+    pub name: String,
+    /// From the begin of the handler's module to the begin of this one.
+    pub start_us: u64,
+    /// With all modules that it loads.
+    pub total_us: u64,
+    /// Without.
+    pub self_us: u64,
+    /// How many modules are being loaded around it: 0 is the handler's.
+    pub depth: u8,
 }
 
 /// One interpreter that was found, or the absence of one.

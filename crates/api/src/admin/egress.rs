@@ -1,15 +1,15 @@
 //! The network rules of a function: shown, and changed.
 
+use super::function;
 use crate::error::Error;
 use crate::lambda::{Context, isolation};
 use crate::response::{self, Body};
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use lambkin_engine::functions::{self, EgressEdit};
+use lambkin_engine::functions::EgressEdit;
+use lambkin_model::FunctionName;
 use lambkin_model::egress::{Action, Forbidden, Rules, Target, Targets};
-use lambkin_model::{FunctionName, FunctionRef};
 use lambkin_wire::admin::{self, Egress, EgressClosed, EgressRule, EgressVerb};
-use percent_encoding::percent_decode_str;
 
 /// Rules of one request: more fit no function.
 const RULES_MAX: usize = Rules::MAX;
@@ -17,9 +17,9 @@ const RULES_MAX: usize = Rules::MAX;
 const BYTES_MAX: usize = 16 * 1024;
 
 pub(super) fn show(context: &Context<'_>, function: &str) -> Result<Response<Body>, Error> {
-    let name = name(context, function)?;
+    let name = function::named(context, function)?;
     let rules = context.engine.functions().egress(&name);
-    let rules = rules.ok_or_else(|| not_found(context, name.as_str()))?;
+    let rules = rules.ok_or_else(|| function::not_found(context, name.as_str()))?;
     response::json(StatusCode::OK, &shown(context, &name, &rules))
 }
 
@@ -28,7 +28,7 @@ pub(super) async fn edit(
     function: &str,
     body: &Bytes,
 ) -> Result<Response<Body>, Error> {
-    let name = name(context, function)?;
+    let name = function::named(context, function)?;
     let edit = read(body)?;
     let edited = context.engine.functions().edit_egress(&name, edit).await;
     let rules = edited.map_err(|error| Error::Function {
@@ -36,33 +36,6 @@ pub(super) async fn edit(
         error,
     })?;
     response::json(StatusCode::OK, &shown(context, &name, &rules))
-}
-
-/// The function of a path, by its name or an ARN of it. Rules are of all versions, so no version is named.
-fn name(context: &Context<'_>, text: &str) -> Result<FunctionName, Error> {
-    let text = percent_decode_str(text).decode_utf8_lossy();
-    let scope = context.engine.scope();
-    let known = FunctionRef::parse(&text).ok().filter(|reference| {
-        reference.qualifier.is_none()
-            && reference
-                .region
-                .as_ref()
-                .is_none_or(|region| *region == scope.region)
-            && reference
-                .account
-                .as_ref()
-                .is_none_or(|account| *account == scope.account)
-    });
-    known
-        .map(|reference| reference.name)
-        .ok_or_else(|| not_found(context, &text))
-}
-
-fn not_found(context: &Context<'_>, name: &str) -> Error {
-    Error::Function {
-        arn: context.engine.scope().function_arn(name),
-        error: functions::Error::NotFound,
-    }
 }
 
 fn read(body: &Bytes) -> Result<EgressEdit, Error> {

@@ -1,18 +1,20 @@
-//! Our own routes beside Lambda's: logs, ledger, network rules, runtimes, packages. Signed like Lambda's calls.
+//! Our own routes beside Lambda's: logs, ledger, starts, network rules, runtimes, packages. Signed like Lambda's calls.
 
 mod code;
 mod egress;
+mod function;
 mod ledger;
 mod logs;
 mod query;
 mod runtimes;
+mod starts;
 
 use crate::error::Error;
 use crate::lambda::Context;
 use crate::response::Body;
 use bytes::Bytes;
 use http::{Method, Response};
-use lambkin_wire::admin::{CODE, EGRESS, LEDGER, LOGS, RUNTIMES};
+use lambkin_wire::admin::{CODE, EGRESS, LEDGER, LOGS, RUNTIMES, STARTS};
 
 /// One of the routes, with what its path names.
 pub(crate) enum Route<'r> {
@@ -21,6 +23,10 @@ pub(crate) enum Route<'r> {
         function: &'r str,
     },
     Ledger,
+    /// The last starts of a function.
+    Starts {
+        function: &'r str,
+    },
     Runtimes,
     /// The network rules of a function.
     Egress {
@@ -52,6 +58,9 @@ pub(crate) fn route<'r>(method: &Method, path: &'r str) -> Option<Route<'r>> {
     if let Some(function) = path.strip_prefix(LOGS) {
         return Some(Route::Logs { function });
     }
+    if let Some(function) = path.strip_prefix(STARTS) {
+        return Some(Route::Starts { function });
+    }
     if let Some(rest) = path.strip_prefix(CODE) {
         let (function, blob) = rest.split_once('/')?;
         return Some(Route::Code { function, blob });
@@ -72,6 +81,7 @@ pub(crate) async fn answer(
     match route {
         Route::Logs { function } => logs::answer(context, function, query).await,
         Route::Ledger => ledger::answer(context, query).await,
+        Route::Starts { function } => starts::answer(context, function),
         Route::Runtimes => runtimes::answer(context),
         Route::Egress { function } => egress::show(context, function),
         Route::EditEgress { function } => egress::edit(context, function, body).await,

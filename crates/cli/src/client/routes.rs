@@ -1,4 +1,4 @@
-//! Lambkin's own routes: logs, ledger, network rules, runtimes.
+//! Lambkin's own routes: logs, ledger, starts, network rules, runtimes.
 
 use anyhow::Context;
 use http::{Method, Response};
@@ -42,6 +42,12 @@ impl Client {
             .query("to_ms", to_ms);
         let answer: Answer = self.send(call).await?;
         json(&answer)
+    }
+
+    /// Where the time of a function's last starts went.
+    pub(crate) async fn starts(&self, function: &str) -> anyhow::Result<admin::Starts> {
+        let path = format!("{}{}", admin::STARTS, encode(function));
+        json(&self.send(Call::get(path)).await?)
     }
 
     /// The network rules of a function.
