@@ -1,7 +1,8 @@
 //! What a sandbox costs to make, beside a bare `clone3` of the same name spaces in the same run.
 //!
 //! `cargo bench -p lambkin-sandbox --features profile` prints medians, and at its end the mean of each step. This
-//! program is its own spawner, as the binary is.
+//! program is its own spawner, as the binary is. With `true N` it makes N sandboxes that run `true`, and prints one
+//! line for each figure, for whoever started it.
 #![allow(unsafe_code)]
 
 use std::io::{Cursor, Write};
@@ -36,7 +37,12 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .expect("a runtime");
-    runtime.block_on(measure(process));
+    match std::env::args().skip_while(|word| word != "true").nth(1) {
+        Some(starts) => {
+            runtime.block_on(starts_of_true(process, starts.parse().expect("a number")))
+        }
+        None => runtime.block_on(measure(process)),
+    }
     drop(runtime);
     // The spawner prints its table at its end, which it comes to by itself.
     std::thread::sleep(Duration::from_millis(500));
@@ -74,6 +80,33 @@ async fn measure(process: SpawnerProcess) {
     println!("its end                 {:>8.0} us", us(&mut ends));
     println!("ratio                   {:>8.2}", median(ratios));
     idle(&spawner, &code).await;
+}
+
+/// From the wish to the end of the program, and to the end of everything.
+async fn starts_of_true(process: SpawnerProcess, starts: usize) {
+    let spawner = process.connect().expect("a handle");
+    let code = package(&spawner).await;
+    let (mut ended, mut gone, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..WARM_UP + starts {
+        let floor = bare_clone();
+        let start = Instant::now();
+        let sandbox = create(&spawner, &code).await;
+        run(&sandbox).await;
+        let program = start.elapsed();
+        sandbox.destroy().await;
+        if round >= WARM_UP {
+            bare.push(floor);
+            ended.push(program);
+            gone.push(start.elapsed());
+        }
+    }
+    for (name, times) in [
+        ("lambkin", &mut ended),
+        ("lambkin-and-its-end", &mut gone),
+        ("bare-clone3", &mut bare),
+    ] {
+        println!("figure {name}/ms {}", us(times) / 1_000.0);
+    }
 }
 
 /// What one sandbox that runs nothing takes of the machine and of the server.

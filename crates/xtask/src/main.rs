@@ -10,6 +10,8 @@ mod test;
 mod tidy;
 mod workspace;
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -37,9 +39,12 @@ enum Chore {
     },
     /// Measure latency, throughput, cold starts and memory beside floors of the same run.
     Bench(bench::Options),
-    /// The bench's floor; started by `bench`.
+    /// The bench's floor of the warm path; started by `bench`.
     #[command(hide = true)]
     Echo,
+    /// The bench's floor of an invoke; started by `bench`.
+    #[command(hide = true)]
+    Relay { program: PathBuf, copies: usize },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -51,5 +56,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Codegen { check } => codegen::run(check),
         Chore::Bench(options) => bench::run(&options),
         Chore::Echo => bench::serve_echo(),
+        Chore::Relay { program, copies } => bench::serve_relay(&program, copies),
     }
 }

@@ -1,4 +1,4 @@
-//! The release binary under measurement, in a folder of its own.
+//! The binary under measurement, in a folder of its own.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,18 @@ use crate::workspace;
 const ACCESS_KEY_ID: &str = "AKIABENCHBENCHBENCH0";
 const SECRET_ACCESS_KEY: &str = "bench-secret-that-opens-nothing-else-000";
 const READY: Duration = Duration::from_secs(20);
+/// Switches the pools of sandboxes made ahead off, in a binary that has them.
+const NO_POOL: [&str; 2] = ["--pool-memory-mib", "0"];
+
+/// How a server is started.
+#[derive(Clone, Copy)]
+pub(super) struct Setup<'a> {
+    pub(super) binary: &'a Path,
+    /// Of its folder: servers of different names run side by side.
+    pub(super) name: &'a str,
+    pub(super) user: User,
+    pub(super) arguments: &'a [&'a str],
+}
 
 pub(super) struct Server {
     child: Child,
@@ -21,16 +33,12 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn start() -> anyhow::Result<Self> {
-        Self::start_as(User::Starting)
-    }
-
-    pub(super) fn start_as(user: User) -> anyhow::Result<Self> {
-        let folder = workspace::target().join("bench-server");
+    pub(super) fn start(setup: Setup<'_>) -> anyhow::Result<Self> {
+        let folder = workspace::target().join("bench-server").join(setup.name);
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder)?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let child = spawn(&folder, address, user)?;
+        let child = spawn(&folder, address, setup)?;
         let server = Self {
             child,
             folder,
@@ -38,6 +46,21 @@ impl Server {
         };
         server.wait_ready()?;
         Ok(server)
+    }
+
+    /// One that makes every sandbox when it is asked for; nothing if the binary has no pools to switch off.
+    pub(super) fn start_without_pool(binary: &Path) -> anyhow::Result<Option<Self>> {
+        let help = Command::new(binary).args(["serve", "--help"]).output()?;
+        if !String::from_utf8_lossy(&help.stdout).contains(NO_POOL[0]) {
+            return Ok(None);
+        }
+        let setup = Setup {
+            binary,
+            name: "pool-less",
+            user: User::Starting,
+            arguments: &NO_POOL,
+        };
+        Self::start(setup).map(Some)
     }
 
     fn wait_ready(&self) -> anyhow::Result<()> {
@@ -100,19 +123,21 @@ impl User {
     }
 }
 
-fn spawn(folder: &Path, address: SocketAddr, user: User) -> anyhow::Result<Child> {
+fn spawn(folder: &Path, address: SocketAddr, setup: Setup<'_>) -> anyhow::Result<Child> {
     let log = std::fs::File::create(folder.join("log"))?;
-    if user == User::Ordinary {
+    if setup.user == User::Ordinary {
         std::os::unix::fs::chown(folder, Some(ORDINARY), Some(ORDINARY))?;
     }
-    let child = user
-        .command(&workspace::target().join("release/lambkin"))
+    let child = setup
+        .user
+        .command(setup.binary)
         .args([
             "serve",
             "--allow-nearest-runtime",
             "--listen",
             &address.to_string(),
         ])
+        .args(setup.arguments)
         .arg("--data-dir")
         .arg(folder.join("data"))
         .env("LAMBKIN_MASTER_KEY_FILE", folder.join("master.key"))

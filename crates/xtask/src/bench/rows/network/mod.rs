@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 
 use self::world::{FAR_ADDRESS, FAR_PORT, World};
-use super::connection::Connection;
-use super::deploy::{self, Function};
-use super::server::{Server, User};
-use super::statistics::{median, median_ratio};
+use crate::bench::connection::Connection;
+use crate::bench::deploy::{self, Function};
+use crate::bench::server::{Server, Setup, User};
+use crate::bench::statistics::{median, median_ratio};
 use crate::stage::command;
 use crate::workspace;
 
@@ -25,7 +25,7 @@ const ENVIRONMENTS: usize = 1_000;
 const HOLD_MS: &str = "20000";
 
 /// Measures as root and as an ordinary user and returns the table.
-pub(super) fn measure(rounds: u32) -> anyhow::Result<String> {
+pub(crate) fn measure(binary: &Path, rounds: u32) -> anyhow::Result<String> {
     let probe = build()?;
     let world = World::make(&probe)?;
     let mut table = String::from(
@@ -34,7 +34,12 @@ pub(super) fn measure(rounds: u32) -> anyhow::Result<String> {
     let mut crowd = String::new();
     for user in [User::Starting, User::Ordinary] {
         world.on_the_machine(|| {
-            let server = Server::start_as(user)?;
+            let server = Server::start(Setup {
+                binary,
+                name: "network",
+                user,
+                arguments: &[],
+            })?;
             let function = deploy::program(&server, "network", &std::fs::read(&probe)?, 1_769)?;
             row(&mut table, user, &server, &function, &probe, rounds)?;
             if user == User::Starting {

@@ -1,0 +1,79 @@
+//! First invokes of functions that were never invoked, beside a bare start of the very program that runs them.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::bench::deploy::{self, Function, Language};
+use crate::bench::figures::Figures;
+use crate::bench::floors::start::Floor;
+use crate::bench::ground::Ground;
+use crate::bench::row::Row;
+use crate::bench::server::Server;
+use crate::bench::statistics::median;
+
+/// Long enough for a server that makes sandboxes ahead to have made the next one.
+const REFILLED: Duration = Duration::from_millis(300);
+/// Measured in each round; their median is the round's figure.
+const STARTS: usize = 5;
+
+pub(super) struct First {
+    ground: Rc<Ground>,
+    floors: Vec<(Language, Floor)>,
+}
+
+impl First {
+    pub(super) fn prepare(ground: Rc<Ground>) -> anyhow::Result<Self> {
+        let mut floors = Vec::new();
+        for language in Language::ALL {
+            floors.push((language, Floor::of(&ground.server, language)?));
+        }
+        Ok(Self { ground, floors })
+    }
+
+    /// Servers under measurement, by what stands before a figure's name.
+    fn servers(&self) -> Vec<(&'static str, &Server)> {
+        match &self.ground.pool_less {
+            Some(pool_less) => vec![("", pool_less), ("pooled-", &self.ground.server)],
+            None => vec![("", &self.ground.server)],
+        }
+    }
+}
+
+impl Row for First {
+    fn round(&mut self, round: u32, figures: &mut Figures) -> anyhow::Result<()> {
+        for (language, floor) in &self.floors {
+            let word = language.word();
+            let bare: anyhow::Result<Vec<f64>> = (0..STARTS).map(|_| floor.run_ms()).collect();
+            figures.push(round, format!("first/bare-{word}/ms"), median(&bare?));
+            for memory_mb in [1_769, 128] {
+                for (prefix, server) in self.servers() {
+                    let took = first_invokes_ms(server, *language, memory_mb)?;
+                    figures.push(round, format!("first/{prefix}{word}-{memory_mb}/ms"), took);
+                }
+            }
+            if let Some(took) = self.ground.peers.first_emulated_ms(*language, STARTS)? {
+                figures.push(round, format!("first/emulator-{word}/ms"), took);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The median of several functions, all there before the first is invoked.
+fn first_invokes_ms(server: &Server, language: Language, memory_mb: u32) -> anyhow::Result<f64> {
+    let functions: anyhow::Result<Vec<Function>> = (0..STARTS)
+        .map(|number| {
+            let name = format!("first-{}-{memory_mb}-{number}", language.word());
+            deploy::function(server, language, &name, memory_mb)
+        })
+        .collect();
+    let (functions, mut times) = (functions?, Vec::new());
+    for function in &functions {
+        std::thread::sleep(REFILLED);
+        times.push(function.timed_invoke_ms(server)?);
+    }
+    for function in &functions {
+        deploy::delete(server, &function.name)?;
+    }
+    Ok(median(&times))
+}
