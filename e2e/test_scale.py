@@ -1,11 +1,12 @@
 """Copies multiply with the load and are distinct; limits end in 429, not in collapse."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from botocore.exceptions import ClientError
 from conftest import Deployer
-from harness.server import Server
+from harness.server import BINARY, Server
 
 COPIES = 40
 # Copies share nothing but the machine's clock, so it is the barrier: all of them must be inside at once.
@@ -53,5 +54,66 @@ def test_concurrency_limit_throttles(tmp_path):
             assert answer["ResponseMetadata"]["HTTPStatusCode"] == 429
             assert answer["Error"]["Code"] == "TooManyRequestsException"
             assert answer["Reason"] == "ConcurrentInvocationLimitExceeded"
+    finally:
+        assert server.stop() == 0
+
+
+SHORT = """
+import uuid
+me = str(uuid.uuid4())
+def handler(event, context):
+    return [me, event]
+"""
+
+
+def test_a_burst_gets_no_more_environments_than_drain_it(server, deploy):
+    name = deploy({"index.py": SHORT}, MemorySize=128)
+    client = server.client()
+
+    def call(number):
+        return json.load(client.invoke(FunctionName=name, Payload=json.dumps(number))["Payload"])
+
+    with ThreadPoolExecutor(200) as pool:
+        answers = list(pool.map(call, range(200)))
+    assert [number for _, number in answers] == list(range(200))
+    # One for each would be 200. The first ready ones drain the queue while the others still start.
+    assert len({copy for copy, _ in answers}) < 100
+
+
+SLOW_TO_START = """
+import time
+time.sleep(2)
+def handler(event, context):
+    time.sleep(1)
+"""
+
+
+def test_starts_that_wait_keep_no_others_from_starting(deploy, invoke):
+    name = deploy({"index.py": SLOW_TO_START}, MemorySize=128, Timeout=30)
+    began = time.monotonic()
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: invoke(name, {}), range(16)))
+    # Two seconds, and one; in fours it would take ten. Two more are for a loaded machine.
+    assert time.monotonic() - began < 3 + 2 + 2
+
+
+def test_what_rests_makes_room_for_what_is_wanted(tmp_path):
+    script = tmp_path / "limited"
+    # Suffices for 54 environments.
+    script.write_text(f'#!/bin/sh\nulimit -n 1024\nexec {BINARY} "$@"\n')
+    script.chmod(0o755)
+    server = Server(tmp_path, "--allow-nearest-runtime", binary=script).start()
+    try:
+        client = server.client()
+        deploy = Deployer(client)
+        names = [deploy({"index.py": BARRIER}, MemorySize=128, Timeout=60) for _ in range(2)]
+
+        def call(name):
+            return json.load(client.invoke(FunctionName=name, Payload=b'{"hold": 6}')["Payload"])
+
+        for name in names:
+            with ThreadPoolExecutor(36) as pool:
+                answers = list(pool.map(call, [name] * 36))
+            assert len({copy for copy, _, _ in answers}) == 36
     finally:
         assert server.stop() == 0

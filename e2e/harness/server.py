@@ -125,7 +125,7 @@ class Server:
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
             config=Config(retries={"total_max_attempts": 1}, read_timeout=120,
-                          max_pool_connections=100, **config),
+                          max_pool_connections=200, **config),
         )
 
     def cli(self, *arguments, check=True, text=True):

@@ -39,7 +39,7 @@ use lambkin_model::{FunctionName, Limits, Scope};
 use lambkin_sandbox::Spawner;
 use lambkin_store::Store;
 use memory::Memory;
-use pool::Pools;
+use pool::{Launches, Pools};
 use present_rules::PresentRules;
 use reserve::Reserve;
 use runtimes::Runtimes;
@@ -138,6 +138,7 @@ impl Engine {
             memory: Memory::new(config.memory_reserve_bytes),
             environments_max: environments_max(limits.concurrent_executions),
             idle_timeout: config.idle_timeout,
+            launches: Launches::new(),
             owners: TaskTracker::new(),
             filler: TaskTracker::new(),
             stop: CancellationToken::new(),

@@ -37,8 +37,9 @@ impl Memory {
         }
     }
 
-    /// Whether an environment of that size fits beside what runs, all of it used.
-    pub(crate) fn admits(&self, environment_bytes: u64) -> bool {
+    /// How many environments of usual size would have to end before one of that size fits beside what runs, all of it
+    /// used.
+    pub(crate) fn short_of(&self, environment_bytes: u64) -> usize {
         let now = Instant::now();
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = reading.filter(|reading| now - reading.at < READING_AGE_MAX);
@@ -50,18 +51,19 @@ impl Memory {
                 admitted_since: 0,
             },
         };
-        let admitted = current.admits(environment_bytes, self.reserve_bytes);
+        let short_of = current.admit(environment_bytes, self.reserve_bytes);
         *reading = Some(current);
-        admitted
+        short_of
     }
 }
 
 impl Reading {
-    fn admits(&mut self, environment_bytes: u64, reserve_bytes: u64) -> bool {
+    fn admit(&mut self, environment_bytes: u64, reserve_bytes: u64) -> usize {
         let taken = reserve_bytes.saturating_add(self.admitted_since * EXPECTED_BYTES);
-        let fits = self.available_bytes.saturating_sub(taken) >= environment_bytes;
-        self.admitted_since += u64::from(fits);
-        fits
+        let wanted = taken.saturating_add(environment_bytes);
+        let short = wanted.saturating_sub(self.available_bytes);
+        self.admitted_since += u64::from(short == 0);
+        usize::try_from(short.div_ceil(EXPECTED_BYTES)).unwrap_or(usize::MAX)
     }
 }
 
@@ -134,16 +136,16 @@ mod tests {
             available_bytes: 1_000 << 20,
             admitted_since: 0,
         };
-        let fits = |reading: &mut Reading| reading.admits(512 << 20, 400 << 20);
-        assert!(fits(&mut reading));
-        assert!(fits(&mut reading));
-        assert!(!fits(&mut reading), "two more are expected to grow");
+        let short_of = |reading: &mut Reading| reading.admit(512 << 20, 400 << 20);
+        assert_eq!(short_of(&mut reading), 0);
+        assert_eq!(short_of(&mut reading), 0);
+        assert_eq!(short_of(&mut reading), 1, "two more are expected to grow");
     }
 
     #[test]
     fn this_machine_has_memory() {
-        assert!(Memory::new(0).admits(1 << 20));
-        assert!(!Memory::new(u64::MAX).admits(1 << 20));
+        assert_eq!(Memory::new(0).short_of(1 << 20), 0);
+        assert!(Memory::new(u64::MAX).short_of(1 << 20) > 1_000);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::egress::Uplink;
 use crate::invocation::now;
 use crate::invoke::Error;
 use crate::log::{Origin, Recorder};
-use crate::pool::Generation;
+use crate::pool::{Generation, Turn};
 use crate::reserve::Recipe;
 use crate::runtimes::Launch;
 use crate::start::{Clock, Stage};
@@ -26,7 +26,14 @@ const CREATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The whole life of one environment, from nothing to nothing.
 pub(crate) async fn boot(host: Arc<Host>, generation: Arc<Generation>, clock: Clock) {
-    let creation = tokio::time::timeout(CREATION_TIMEOUT, create(&host, &generation, clock));
+    if let Some(turn) = host.launches.turn(&generation).await {
+        live(&host, &generation, clock, turn).await;
+    }
+    generation.ended();
+}
+
+async fn live(host: &Arc<Host>, generation: &Arc<Generation>, clock: Clock, turn: Turn) {
+    let creation = tokio::time::timeout(CREATION_TIMEOUT, create(host, generation, clock, turn));
     let created = tokio::select! {
         created = creation => created.unwrap_or_else(|_| Err(Unavailable::TooSlow)),
         () = host.stop.cancelled() => Err(Unavailable::Stopping),
@@ -40,7 +47,6 @@ pub(crate) async fn boot(host: Arc<Host>, generation: Arc<Generation>, clock: Cl
             }
         }
     }
-    generation.ended();
 }
 
 /// Why there is no environment.
@@ -64,6 +70,7 @@ async fn create(
     host: &Arc<Host>,
     generation: &Arc<Generation>,
     mut clock: Clock,
+    turn: Turn,
 ) -> Result<Owner, Unavailable> {
     let _urgent = host.reserve.hold_off();
     clock.done(Stage::Queue);
@@ -106,6 +113,7 @@ async fn create(
             clock,
             Arc::clone(generation.starts()),
         )),
+        turn,
     };
     environment.books().initialising(note.as_deref());
     Ok(Owner::new(Arc::new(environment), program, waits, listener))

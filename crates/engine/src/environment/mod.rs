@@ -45,7 +45,7 @@ use crate::failure::Failure;
 use crate::invocation::{Invocation, now};
 use crate::log::Phase;
 use crate::memory::Memory;
-use crate::pool::Generation;
+use crate::pool::{Generation, Launches, Turn};
 use crate::present_rules::PresentRules;
 use crate::reserve::Reserve;
 use crate::runtimes::Runtimes;
@@ -72,6 +72,8 @@ pub(crate) struct Host {
     pub(crate) rules: Arc<PresentRules>,
     pub(crate) gateway: Arc<Gateway>,
     /// Where the time of starts went.
+    /// Who may start.
+    pub(crate) launches: Launches,
     pub(crate) starts: RecentStarts,
     pub(crate) memory: Memory,
     /// Sandboxes that are there already.
@@ -88,9 +90,13 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Whether the machine can bear one more environment with that much memory.
-    pub(crate) fn has_room(&self, memory_bytes: u64) -> bool {
-        self.owners.len() < self.environments_max && self.memory.admits(memory_bytes)
+    /// How many environments would have to end before the machine can bear one more with that much memory.
+    pub(crate) fn short_of(&self, memory_bytes: u64) -> usize {
+        let there = self.owners.len() + self.reserve.len();
+        match there < self.environments_max {
+            true => self.memory.short_of(memory_bytes),
+            false => 1,
+        }
     }
 }
 
@@ -103,6 +109,8 @@ pub(crate) struct Environment {
     output: Output,
     uplink: Arc<Uplink>,
     books: Mutex<Books>,
+    /// Its turn to start.
+    turn: Turn,
 }
 
 impl Environment {
@@ -120,6 +128,7 @@ impl Environment {
         books.flush(&self.host.store);
         drop(books);
         if init.phase == Phase::Init {
+            self.turn.end();
             self.generation.booted(&self.slot);
         }
     }

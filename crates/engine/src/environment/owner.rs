@@ -285,6 +285,7 @@ impl Owner {
     async fn after_first_init(&self, failure: Failure) {
         let environment = &self.environment;
         if !self.lost {
+            environment.turn.end();
             return environment.generation.booted(&environment.slot);
         }
         if let Some(invocation) = environment.generation.boot_failed() {

@@ -197,6 +197,11 @@ impl Slot {
         }
     }
 
+    /// When it began to be idle.
+    pub(crate) fn idle_since(&self) -> Instant {
+        self.lock().idle_since
+    }
+
     /// The environment will not be used again.
     pub(crate) fn close(&self) {
         self.lock().closed = true;

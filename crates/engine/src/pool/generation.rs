@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! place ──▶ idle environment, newest first
-//!   └─────▶ waiting ──▶ the first environment that becomes ready: one that is made for it, or one that
-//!                       ends an invoke before that
+//!   ├─────▶ waiting ──▶ the first environment that becomes ready: one that is made for it, or one that
+//!   │                   ends an invoke before that
+//!   └─────▶ throttled, if the machine has no room for one more, not even where others rest
 //! ```
 //!
 //! Refuses: what an environment does with an invocation. Its lock is the function's own.
@@ -37,6 +38,8 @@ struct State {
     waiting: VecDeque<Invocation>,
     /// Environments before the end of their INIT.
     booting: usize,
+    /// Of them, those that have a turn to start, or wait for one.
+    launching: usize,
     environments: usize,
     retired: bool,
 }
@@ -88,14 +91,29 @@ impl Generation {
             drop(state);
             return slot.begin(invocation);
         }
-        let enough = state.booting > state.waiting.len();
-        if !enough && !self.host.has_room(self.memory_bytes()) {
+        if state.booting <= state.waiting.len() && state.launching < self.host.launches.at_once() {
             drop(state);
-            let reason = ThrottleReason::ConcurrentInvocationLimitExceeded;
-            return invocation.end(Err(Error::Throttled(reason)));
+            if !self.find_room() {
+                return throttle(invocation);
+            }
+            state = self.lock();
+            if let Some(slot) = state.idle.pop() {
+                drop(state);
+                return slot.begin(invocation);
+            }
         }
         state.waiting.push_back(invocation);
         self.boot_if_short(state);
+    }
+
+    /// Whether the machine has room for one more environment, or can have it at the cost of what rests.
+    fn find_room(&self) -> bool {
+        let short_of = self.host.short_of(self.memory_bytes());
+        short_of == 0
+            || self
+                .pools
+                .upgrade()
+                .is_some_and(|pools| pools.make_room(short_of))
     }
 
     // ---- the environments' side ----
@@ -104,6 +122,41 @@ impl Generation {
     pub(crate) fn booted(&self, slot: &Arc<Slot>) {
         self.lock().booting -= 1;
         self.release(slot);
+    }
+
+    /// An environment has had its turn to start: another one may have it.
+    pub(super) fn launched(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.launching -= 1;
+        let surplus = state.waiting.len() > state.booting;
+        drop(state);
+        if surplus && !self.find_room() {
+            let mut state = self.lock();
+            let served = state.booting.min(state.waiting.len());
+            let late = state.waiting.split_off(served);
+            drop(state);
+            return late.into_iter().for_each(throttle);
+        }
+        self.boot_if_short(self.lock());
+    }
+
+    /// Whether an environment that has waited for its turn is still wanted; if not, it never was.
+    pub(super) fn still_needs_one(&self) -> bool {
+        let mut state = self.lock();
+        let needed = state.waiting.len() >= state.booting;
+        if !needed {
+            state.booting -= 1;
+            state.launching -= 1;
+        }
+        needed
+    }
+
+    /// Environments that rest, each with the time since when.
+    pub(super) fn resting(self: &Arc<Self>) -> Vec<(Instant, Arc<Self>, Arc<Slot>)> {
+        let state = self.lock();
+        let idle = state.idle.iter();
+        idle.map(|slot| (slot.idle_since(), Arc::clone(self), Arc::clone(slot)))
+            .collect()
     }
 
     /// An environment is ready for another invocation: gives it one that waits, or lets it rest.
@@ -179,12 +232,14 @@ impl Generation {
         empty
     }
 
-    /// Makes an environment unless enough are on their way.
+    /// Makes an environment unless enough are on their way, or as many as may start at one time.
     fn boot_if_short(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        if state.booting >= state.waiting.len() {
+        let enough = state.booting >= state.waiting.len();
+        if enough || state.launching >= self.host.launches.at_once() {
             return;
         }
         state.booting += 1;
+        state.launching += 1;
         state.environments += 1;
         let asked = state.waiting.back().map(|invocation| invocation.begun);
         drop(state);
@@ -200,4 +255,9 @@ impl Generation {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn throttle(invocation: Invocation) {
+    let reason = ThrottleReason::ConcurrentInvocationLimitExceeded;
+    invocation.end(Err(Error::Throttled(reason)));
 }

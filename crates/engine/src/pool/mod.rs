@@ -4,14 +4,16 @@
 //! Refuses: placing (`generation`), the life of one environment (`environment`).
 
 mod generation;
+mod launches;
 
 pub(crate) use generation::Generation;
+pub(crate) use launches::{Launches, Turn};
 
 use crate::environment::Host;
 use crate::reserve::Recipe;
 use lambkin_model::{Function, FunctionName};
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// All pools. Written only when a function gets its first environment, changes, or falls out of use: the
 /// invoke path reads.
@@ -31,12 +33,41 @@ impl Pools {
 
     /// The pool of exactly this generation, if there is one.
     pub(crate) fn find(&self, function: &Arc<Function>) -> Option<Arc<Generation>> {
-        let generations = self
-            .generations
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let generations = self.read();
         let found = generations.get(&function.name)?;
         found.is_of(function).then(|| Arc::clone(found))
+    }
+
+    /// Ends so many of what only waits: sandboxes of no function first, then the environments that have rested
+    /// longest, whosever they are. Ends none if that is not enough.
+    pub(crate) fn make_room(&self, count: usize) -> bool {
+        let mut resting = Vec::new();
+        {
+            let generations = self.read();
+            for generation in generations.values() {
+                resting.extend(generation.resting());
+            }
+        }
+        let of_nobody = self.host.reserve.len();
+        if of_nobody + resting.len() < count {
+            return false;
+        }
+        self.host.reserve.give_up(count);
+        let more = count.saturating_sub(of_nobody);
+        resting.sort_unstable_by_key(|(since, ..)| *since);
+        for (_, generation, slot) in resting.into_iter().take(more) {
+            // Somebody may have taken it just now.
+            if generation.withdraw(&slot) {
+                slot.close();
+            }
+        }
+        true
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<FunctionName, Arc<Generation>>> {
+        self.generations
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens a pool for this generation and retires the one before.

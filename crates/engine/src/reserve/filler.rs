@@ -43,7 +43,7 @@ async fn make_what_lacks(host: &Host) {
             return;
         };
         drop(gone);
-        if !host.has_room(recipe.memory_bytes()) {
+        if host.short_of(recipe.memory_bytes()) > 0 {
             return;
         }
         match Ready::make(&host.reserve.spawner, &recipe).await {

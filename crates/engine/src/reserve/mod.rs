@@ -69,6 +69,17 @@ impl Reserve {
         taken
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.shelves().len()
+    }
+
+    /// Destroys up to so many, for want of memory or of descriptors.
+    pub(crate) fn give_up(&self, count: usize) {
+        let gone = self.shelves().give_up(count);
+        drop(gone);
+    }
+
     /// Somebody waits for an environment until what is returned is dropped.
     pub(crate) fn hold_off(&self) -> Urgent<'_> {
         self.urgent.fetch_add(1, Ordering::Relaxed);

@@ -113,8 +113,7 @@ impl Shelves {
     fn has_room(&self, bytes: u64) -> bool {
         let taken = |shelf: &Shelf| shelf.bytes * shelf.ready.len() as u64;
         let taken: u64 = self.shelves.values().map(taken).sum();
-        let count: usize = self.shelves.values().map(|shelf| shelf.ready.len()).sum();
-        taken + bytes <= self.bytes_max && count < ALL_MAX
+        taken + bytes <= self.bytes_max && self.len() < ALL_MAX
     }
 
     /// One that was made; comes back if nobody has the recipe any more.
@@ -124,6 +123,21 @@ impl Shelves {
         };
         shelf.ready.push_back(ready);
         None
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.shelves.values().map(|shelf| shelf.ready.len()).sum()
+    }
+
+    /// Up to so many; none is made in their place before somebody needs one.
+    pub(super) fn give_up(&mut self, count: usize) -> Vec<Ready> {
+        let mut gone = Vec::new();
+        for shelf in self.shelves.values_mut() {
+            let more = shelf.ready.len().min(count - gone.len());
+            gone.extend(shelf.ready.drain(..more));
+            shelf.wanted = shelf.ready.len();
+        }
+        gone
     }
 
     /// Measures what waits, and lets go of what nobody has needed for long.

@@ -1,0 +1,99 @@
+//! How many environments start at one time.
+//!
+//! A start is work for a processor, so more at one time than there are processors for makes all of them late, and the
+//! first ready one drains a queue of short invokes before the others would be there. A start that mostly waits, for
+//! what its function loads from elsewhere, gives up its turn after a moment.
+//!
+//! ```text
+//! short of an environment ─▶ turn asked for ─▶ taken ─▶ made, INIT ─▶ ready, failed, or some time later: over
+//!                            (a generation has few in the queue, so that each gets its share)
+//! ```
+
+use super::Generation;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::available_parallelism;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Two for each processor: a start waits for the kernel here and there.
+const PER_PROCESSOR: usize = 2;
+/// Longer than an interpreter needs to start on a processor that others use as well.
+const TURN_MAX: Duration = Duration::from_millis(50);
+
+/// The turns of one machine.
+pub(crate) struct Launches {
+    turns: Arc<Semaphore>,
+    at_once: usize,
+}
+
+impl Launches {
+    /// As many as this machine's processors suffice for.
+    pub(crate) fn new() -> Self {
+        let at_once = available_parallelism().map_or(1, usize::from) * PER_PROCESSOR;
+        Self {
+            turns: Arc::new(Semaphore::new(at_once)),
+            at_once,
+        }
+    }
+
+    /// Starts of one generation that are on their way or in the queue for a turn.
+    pub(super) fn at_once(&self) -> usize {
+        self.at_once
+    }
+
+    /// Waits for a turn. None if the environment is not needed any more by then.
+    pub(crate) async fn turn(&self, generation: &Arc<Generation>) -> Option<Turn> {
+        // The semaphore is never closed.
+        let permit = Arc::clone(&self.turns).acquire_owned().await.ok()?;
+        if !generation.still_needs_one() {
+            return None;
+        }
+        let turn = Turn(Arc::new(Held {
+            permit: Mutex::new(Some(permit)),
+            generation: Arc::clone(generation),
+        }));
+        let held = Arc::downgrade(&turn.0);
+        tokio::spawn(async move {
+            tokio::time::sleep(TURN_MAX).await;
+            if let Some(held) = held.upgrade() {
+                held.end();
+            }
+        });
+        Some(turn)
+    }
+}
+
+/// Over when it is dropped, or before.
+pub(crate) struct Turn(Arc<Held>);
+
+struct Held {
+    permit: Mutex<Option<OwnedSemaphorePermit>>,
+    generation: Arc<Generation>,
+}
+
+impl Turn {
+    /// The environment is ready.
+    pub(crate) fn end(&self) {
+        self.0.end();
+    }
+}
+
+impl Held {
+    fn end(&self) {
+        let permit = self
+            .permit
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(permit) = permit {
+            drop(permit);
+            self.generation.launched();
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
