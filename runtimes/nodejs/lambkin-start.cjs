@@ -24,6 +24,13 @@ let handlerFile = '';
 const loading = [];
 const loaded = [];
 
+// What is compiled at its first use is so before it is needed.
+function rehearse() {
+  begin();
+  end();
+  loaded.length = 0;
+}
+
 // What was before belongs to no function.
 function runtimeBegins() {
   began = now();
@@ -119,4 +126,4 @@ function nameOf(file) {
   return file.slice(from, from + NAME_CHARACTERS_MAX).replaceAll('\x7f', '?');
 }
 
-module.exports = { begin, end, handlerIn, runtimeBegins };
+module.exports = { begin, end, handlerIn, rehearse, runtimeBegins };

@@ -6,11 +6,12 @@
 
 const fs = require('fs');
 
-const { runtimeBegins } = require('./lambkin-start.cjs');
+const start = require('./lambkin-start.cjs');
 
 function wait() {
+  start.rehearse();
   const environment = fs.readFileSync(0, 'utf8');
-  runtimeBegins();
+  start.runtimeBegins();
   become(environment);
 }
 

@@ -1,5 +1,6 @@
 //! The bootstraps of managed runtimes: carried in the binary, written where sandboxes can bind them.
 
+use super::bundle::bundle;
 use lambkin_sandbox::Bind;
 use std::fs;
 use std::io;
@@ -18,6 +19,7 @@ const PYTHON: &[(&str, &[u8])] = embedded!("python":
 const NODE: &[(&str, &[u8])] = embedded!("nodejs":
     "bootstrap.cjs" "lambkin-api.cjs" "lambkin-console.cjs" "lambkin-context.cjs" "lambkin-errors.cjs"
     "lambkin-handler.cjs" "lambkin-start.cjs" "lambkin-stream.cjs" "lambkin-wait.cjs");
+const NODE_FILE: &str = "bootstrap.cjs";
 const NODE_ENTRY: &str = "/var/runtime/bootstrap.cjs";
 /// Modules that Debian's Node.js loads from outside its binary.
 const DEBIAN_BUILTINS: [&str; 4] = ["acorn", "acorn-walk", "cjs-module-lexer", "undici"];
@@ -42,7 +44,8 @@ impl Files {
         folder(dir)?;
         folder(&dir.join("bootstrap"))?;
         write_all(&files.python, PYTHON)?;
-        write_all(&files.node, NODE)?;
+        let whole = bundle(NODE_FILE, NODE);
+        write_all(&files.node, &[(NODE_FILE, &whole)])?;
         // The SDK's tree is bound over this one.
         folder(&files.node.join("node_modules"))?;
         folder(&files.empty)?;

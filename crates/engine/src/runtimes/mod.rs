@@ -7,6 +7,7 @@
 //! installed later; each launch looks whether they are there.
 
 mod bootstrap;
+mod bundle;
 mod bytecode;
 mod discovery;
 mod exec_wrapper;

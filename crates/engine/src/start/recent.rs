@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Starts of a function that are kept, 150 bytes each.
 const STARTS_MAX: usize = 8;
 /// Bytes that programs told in them, together; older starts go first.
-const TOLD_BYTES_MAX: usize = 8 << 10;
+const TOLD_BYTES_MAX: usize = 4 << 10;
 
 /// One start of the past.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,12 +137,12 @@ mod tests {
         let ats = || -> Vec<i64> { recent.read(&name).iter().map(|one| one.at.0).collect() };
         assert!(ats().is_empty());
         let starts = recent.of(&name);
-        (0..10).for_each(|at| starts.keep(start(at, 1_000)));
+        (0..10).for_each(|at| starts.keep(start(at, 500)));
         assert_eq!(ats(), [9, 8, 7, 6, 5, 4, 3, 2]);
-        starts.keep(start(10, 4_096));
+        starts.keep(start(10, 2_000));
         assert_eq!(ats(), [10, 9, 8, 7, 6]);
         starts.keep(start(11, 4_096));
-        assert_eq!(ats(), [11, 10]);
+        assert_eq!(ats(), [11]);
 
         recent.forget(&name);
         starts.keep(start(12, 0));
