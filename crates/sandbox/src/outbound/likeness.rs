@@ -68,6 +68,11 @@ impl Likeness {
         })
     }
 
+    /// Whether the program's does not block.
+    pub fn is_nonblocking(&self) -> bool {
+        self.nonblocking
+    }
+
     /// A new socket like it, which does not block.
     ///
     /// # Errors

@@ -11,8 +11,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lambkin_sandbox::outbound::Progress;
 use lambkin_sandbox::{Connect, HandedIn, NetworkRequest, Sandbox, SpawnerProcess};
+use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 use rustix::thread::UnshareFlags;
@@ -165,13 +165,21 @@ impl Drop for Server {
     }
 }
 
-/// Like the real server's, without a policy.
+/// Like the real server's, without a policy, and with failures left to who gets the socket.
 pub(crate) fn carry_out(request: &Connect) -> Result<HandedIn, Errno> {
-    let begun = request.like.connect(request.destination);
-    let begun = begun.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    let of_kernel = |error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
+    let made = request.like.socket().map_err(of_kernel)?;
+    let in_progress = match connect(&made, &request.destination) {
+        Ok(()) => false,
+        Err(Errno::INPROGRESS) => true,
+        Err(error) => return Err(error),
+    };
+    if !request.like.is_nonblocking() {
+        fcntl_setfl(&made, OFlags::empty())?;
+    }
     Ok(HandedIn {
-        socket: begun.socket,
-        in_progress: begun.progress == Progress::InProgress,
+        socket: made,
+        in_progress,
     })
 }
 
