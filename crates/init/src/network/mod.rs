@@ -29,7 +29,7 @@ pub use destination::{ADDRESS_V4, ADDRESS_V6};
 use crate::descriptors;
 use crate::kernel::filter::{self, Call, Listener, sock_filter};
 use crate::kernel::{child, inherited, sockets};
-use caller::Caller;
+use caller::LastCaller;
 use names::Names;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
@@ -68,6 +68,7 @@ pub(crate) struct Network {
     given: Vec<(u32, OwnedFd)>,
     names: Names,
     last_request: u32,
+    last_caller: LastCaller,
 }
 
 /// What of it is ready.
@@ -105,6 +106,7 @@ impl Network {
             given: Vec::new(),
             names: Names::open()?,
             last_request: 0,
+            last_caller: LastCaller::default(),
         })
     }
 
@@ -130,6 +132,7 @@ impl Network {
     /// No program is left.
     pub(crate) fn rest(&mut self) {
         self.listener = None;
+        self.last_caller.forget();
         self.forget_calls();
         self.names.forget_streams();
     }
@@ -182,9 +185,8 @@ impl Network {
     }
 
     fn decide(&mut self, call: &Call) -> Result<Verdict, Errno> {
-        let caller = Caller::open(call.thread)?;
         let number = call.arguments[0] as i32;
-        let socket = caller.copy(number)?;
+        let (caller, socket) = self.last_caller.with_copy(call.thread, number)?;
         match call.number {
             libc::SYS_connect => self.connect(call, caller, socket),
             libc::SYS_bind => self.bind(call, &caller, &socket),
