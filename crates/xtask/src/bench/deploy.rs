@@ -1,8 +1,5 @@
 //! The functions under measurement: one handler in each language, deployed over the server's own API.
 
-use std::io::{Cursor, Write};
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -10,17 +7,10 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use super::connection::Connection;
+use super::packages;
 use super::request;
 use super::server::Server;
-use crate::stage::command;
-use crate::workspace;
 
-pub(super) const PYTHON: &str =
-    "def handler(event, context):\n    return {\"ok\": True, \"n\": event[\"n\"]}\n";
-pub(super) const NODE: &str = "exports.handler = async (event) => ({ ok: true, n: event.n });\n";
-const SLOW_PYTHON: &str = "import time\nimport slow\n\ndef handler(event, context):\n    time.sleep(event.get('seconds', 0))\n    return {'ok': True, 'n': event['n']}\n";
-/// Compiled at each import, since packages are read-only: some 400 ms of it.
-const SLOW_FUNCTIONS: usize = 6_000;
 /// Longest wait for a function or version.
 const ACTIVE: Duration = Duration::from_secs(60);
 const PATH: &str = "/2015-03-31/functions";
@@ -50,14 +40,6 @@ impl Language {
             Self::Python => "python3.11",
             Self::Node => "nodejs20.x",
             Self::Rust => "provided.al2023",
-        }
-    }
-
-    fn package(self) -> anyhow::Result<Vec<u8>> {
-        match self {
-            Self::Python => zip("index.py", 0o644, PYTHON.as_bytes()),
-            Self::Node => zip("index.js", 0o644, NODE.as_bytes()),
-            Self::Rust => zip("bootstrap", 0o755, &std::fs::read(rust_example()?)?),
         }
     }
 }
@@ -107,8 +89,24 @@ pub(super) fn function(
         language.runtime(),
         name,
         memory_mb,
-        &language.package()?,
+        &packages::hello(language)?,
     )?;
+    Ok(Function {
+        name: name.to_owned(),
+        version: None,
+    })
+}
+
+/// Deploys a package whose `wrapper` starts something else than our bootstrap.
+pub(super) fn wrapped(
+    server: &Server,
+    language: Language,
+    name: &str,
+    package: &[u8],
+) -> anyhow::Result<Function> {
+    let mut body = description(language.runtime(), name, 1_769, package);
+    body["Environment"] = json!({"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrapper"}});
+    create_described(server, name, &body)?;
     Ok(Function {
         name: name.to_owned(),
         version: None,
@@ -128,7 +126,7 @@ pub(super) fn program(
         runtime,
         name,
         memory_mb,
-        &zip("bootstrap", 0o755, program)?,
+        &packages::zip("bootstrap", 0o755, program)?,
     )?;
     Ok(Function {
         name: name.to_owned(),
@@ -149,16 +147,7 @@ pub(super) fn slow_imports(
     name: &str,
     snap_start: SnapStart,
 ) -> anyhow::Result<Function> {
-    let mut slow = String::new();
-    for number in 0..SLOW_FUNCTIONS {
-        slow += &format!(
-            "def f{number}(a, b=None, *c, **d):\n    return [a + {number} for a in c if a != b] or d\n\n"
-        );
-    }
-    let package = zip_all(&[
-        ("index.py", 0o644, SLOW_PYTHON.as_bytes()),
-        ("slow.py", 0o644, slow.as_bytes()),
-    ])?;
+    let package = packages::slow_imports()?;
     let mut body = description(Language::Python.runtime(), name, 1_769, &package);
     if snap_start == SnapStart::PublishedVersions {
         body["SnapStart"] = json!({"ApplyOn": "PublishedVersions"});
@@ -244,56 +233,4 @@ fn call(server: &Server, method: &str, path: &str, body: &[u8]) -> anyhow::Resul
     } else {
         Ok(serde_json::from_slice(answer)?)
     }
-}
-
-/// The repository's own Rust example, built once.
-pub(super) fn rust_example() -> anyhow::Result<PathBuf> {
-    let folder = workspace::root().join("examples/rust-hello");
-    let target = workspace::target().join("bench-rust");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    command(
-        Command::new(cargo)
-            .current_dir(&folder)
-            .env("CARGO_TARGET_DIR", &target)
-            .args(["build", "--release", "--quiet", "--locked"]),
-    )?;
-    Ok(target.join("release/rust-hello"))
-}
-
-/// A static program that says hello.
-pub(super) fn static_hello() -> anyhow::Result<PathBuf> {
-    let source = "#include <unistd.h>\nint main(void) { return write(1, \"hello\\n\", 6) != 6; }\n";
-    static_program("bench-hello", source)
-}
-
-/// A static program that does nothing.
-pub(super) fn static_true() -> anyhow::Result<PathBuf> {
-    static_program("bench-true", "int main(void) { return 0; }\n")
-}
-
-fn static_program(name: &str, text: &str) -> anyhow::Result<PathBuf> {
-    let program = workspace::target().join(name);
-    let source = program.with_extension("c");
-    std::fs::write(&source, text)?;
-    command(
-        Command::new("cc")
-            .args(["-O2", "-static", "-o"])
-            .arg(&program)
-            .arg(&source),
-    )?;
-    Ok(program)
-}
-
-fn zip(name: &str, mode: u32, content: &[u8]) -> anyhow::Result<Vec<u8>> {
-    zip_all(&[(name, mode, content)])
-}
-
-fn zip_all(files: &[(&str, u32, &[u8])]) -> anyhow::Result<Vec<u8>> {
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, mode, content) in files {
-        let options = zip::write::SimpleFileOptions::default().unix_permissions(*mode);
-        archive.start_file(*name, options).context("cannot zip")?;
-        archive.write_all(content)?;
-    }
-    Ok(archive.finish()?.into_inner())
 }

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::deploy::{self, Function, Language};
+use super::deploy::{Function, Language};
 use super::floors::echo::Echo;
 use super::floors::relay::Relay;
 use super::floors::start::Floor;
+use super::packages;
 use super::peers::{Interpreters, Peers};
 use super::server::{Server, Setup, User};
 
@@ -51,7 +52,7 @@ impl Ground {
             server,
             pool_less: Server::start_without_pool(binary)?,
             echo: Echo::start()?,
-            relay: Relay::start(&deploy::rust_example()?, RELAYED)?,
+            relay: Relay::start(&packages::rust_example()?, RELAYED)?,
             peers,
             span,
         }))

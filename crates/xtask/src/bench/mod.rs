@@ -11,6 +11,7 @@ mod floors;
 mod ground;
 mod keep;
 mod load;
+mod packages;
 mod peers;
 mod plot;
 mod processes;

@@ -8,7 +8,8 @@ use anyhow::{Context, ensure};
 use lambkin_wire::admin::{RUNTIMES, RuntimeLine};
 
 use crate::bench::connection::Connection;
-use crate::bench::deploy::{self, Language};
+use crate::bench::deploy::Language;
+use crate::bench::packages;
 use crate::bench::request;
 use crate::bench::server::Server;
 
@@ -25,7 +26,7 @@ impl Floor {
             Language::Python => Self::interpreter(server, language, &["-c", "pass"]),
             Language::Node => Self::interpreter(server, language, &["-e", "0"]),
             Language::Rust => Ok(Self {
-                program: deploy::static_hello()?,
+                program: packages::static_hello()?,
                 arguments: &[],
             }),
         }

@@ -24,7 +24,8 @@ pub(super) fn start(folders: &Folders) -> anyhow::Result<Serving> {
     for file in ["Cargo.toml", "Cargo.lock", "src/main.rs"] {
         std::fs::copy(example.join(file), project.join(file))?;
     }
-    build(&project)?;
+    let built = folders.root.join("cargo-lambda-target");
+    build(&project, &built)?;
     let address = free_address()?;
     let mut command = Command::new(folders.packages().join("bin/cargo-lambda"));
     command
@@ -32,7 +33,7 @@ pub(super) fn start(folders: &Folders) -> anyhow::Result<Serving> {
         .args(["lambda", "watch", "--release", "--ignore-changes"])
         .args(["--invoke-address", &address.ip().to_string()])
         .args(["--invoke-port", &address.port().to_string()])
-        .env("CARGO_TARGET_DIR", project.join("target"))
+        .env("CARGO_TARGET_DIR", built)
         .env("CARGO_NET_OFFLINE", "true");
     let mut running = Running::start(&mut command, &project.join("log"))?;
     running.wait_listening(address, READY)?;
@@ -48,12 +49,12 @@ pub(super) fn start(folders: &Folders) -> anyhow::Result<Serving> {
     })
 }
 
-fn build(project: &Path) -> anyhow::Result<()> {
+fn build(project: &Path, built: &Path) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     crate::stage::command(
         Command::new(cargo)
             .current_dir(project)
-            .env("CARGO_TARGET_DIR", project.join("target"))
+            .env("CARGO_TARGET_DIR", built)
             .args(["build", "--release", "--quiet", "--locked"]),
     )
 }

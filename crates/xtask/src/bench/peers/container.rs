@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use crate::bench::deploy;
+use crate::bench::packages;
 use crate::stage::command;
 use crate::workspace;
 
@@ -66,7 +66,7 @@ pub(super) fn install() -> anyhow::Result<Vec<Container>> {
     for folder in ["proc", "dev", "tmp", "sys"] {
         std::fs::create_dir_all(root.join(folder))?;
     }
-    std::fs::copy(deploy::static_true()?, root.join("true"))?;
+    std::fs::copy(packages::static_true()?, root.join("true"))?;
     describe(&bundle)?;
     let state = bundle.join("state");
     Ok(vec![

@@ -11,8 +11,9 @@ use super::Interpreters;
 use super::install::Folders;
 use super::running::{Running, free_address};
 use crate::bench::connection::Connection;
-use crate::bench::deploy::{self, Language};
+use crate::bench::deploy::Language;
 use crate::bench::ground::Subject;
+use crate::bench::packages;
 
 const PATH: &str = "/2015-03-31/functions/function/invocations";
 const READY: Duration = Duration::from_secs(10);
@@ -42,8 +43,8 @@ impl Emulator {
         folders: &Folders,
     ) -> anyhow::Result<Self> {
         let folder = folders.project(&format!("emulator-{}", language.word()))?;
-        std::fs::write(folder.join("index.py"), deploy::PYTHON)?;
-        std::fs::write(folder.join("index.js"), deploy::NODE)?;
+        std::fs::write(folder.join("index.py"), packages::PYTHON)?;
+        std::fs::write(folder.join("index.js"), packages::NODE)?;
         let client = match language {
             Language::Python => vec![
                 interpreters.python.clone(),
@@ -56,7 +57,7 @@ impl Emulator {
                 folders.modules().join("aws-lambda-ric/bin/index.mjs"),
                 "index.handler".into(),
             ],
-            Language::Rust => vec![deploy::rust_example()?],
+            Language::Rust => vec![packages::rust_example()?],
         };
         Ok(Self {
             language,

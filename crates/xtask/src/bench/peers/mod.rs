@@ -13,8 +13,11 @@ mod workerd;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use anyhow::Context;
+
 use super::deploy::Language;
 use super::ground::Subject;
+use super::packages;
 use super::statistics::median;
 use emulator::Emulator;
 use running::Running;
@@ -42,6 +45,8 @@ pub(super) struct Serving {
 pub(super) struct Peers {
     serving: Vec<Serving>,
     emulators: Vec<Emulator>,
+    /// Functions for our server whose runtime is the official client.
+    official: Vec<(Language, Vec<u8>)>,
     /// Whether sandboxes of others are wanted.
     wanted: bool,
     /// Which could not be had, and why.
@@ -69,6 +74,12 @@ impl Peers {
             let emulator = Emulator::of(language, interpreters, &folders);
             peers.keep(language.word(), emulator, |peers, one| {
                 peers.emulators.push(one)
+            });
+        }
+        for language in [Language::Python, Language::Node] {
+            let package = official(language, &folders).map(|package| (language, package));
+            peers.keep("official client", package, |peers, one| {
+                peers.official.push(one)
             });
         }
         for (name, started) in [
@@ -116,12 +127,43 @@ impl Peers {
         times.map(|times| Some(median(&times)))
     }
 
+    /// Packages whose runtime is the official client instead of our bootstrap.
+    pub(super) fn official(&self) -> impl Iterator<Item = (Language, &[u8])> {
+        self.official
+            .iter()
+            .map(|(language, package)| (*language, package.as_slice()))
+    }
+
     /// Makers of sandboxes, installed if they are not there.
     pub(super) fn containers(&self) -> anyhow::Result<Vec<Container>> {
         if self.wanted {
             container::install()
         } else {
             Ok(Vec::new())
+        }
+    }
+}
+
+/// With only what runs: of one client's folder the sources of what it is linked with are a hundred times as much.
+fn official(language: Language, folders: &install::Folders) -> anyhow::Result<Vec<u8>> {
+    match language {
+        Language::Node => {
+            let root = folders.modules().join("aws-lambda-ric");
+            packages::with_official_client(language, &root, &["bin", "dist", "package.json"])
+        }
+        _ => {
+            let root = folders.packages();
+            let native = std::fs::read_dir(&root)?
+                .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+                .find(|name| name.starts_with("runtime_client."))
+                .context("awslambdaric has no native part")?;
+            let parts = [
+                "awslambdaric",
+                "simplejson",
+                "snapshot_restore_py.py",
+                &native,
+            ];
+            packages::with_official_client(language, &root, &parts)
         }
     }
 }

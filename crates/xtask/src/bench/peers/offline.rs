@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::install::Folders;
 use super::running::{Running, free_address};
 use super::{Interpreters, Serving};
-use crate::bench::deploy;
+use crate::bench::packages;
 
 const READY: Duration = Duration::from_secs(60);
 const SERVICE: &str = "service: hello\nframeworkVersion: '3'\n\
@@ -20,7 +20,7 @@ pub(super) fn start(interpreters: &Interpreters, folders: &Folders) -> anyhow::R
     let project = home.join("project");
     std::fs::create_dir_all(&project)?;
     std::fs::write(project.join("serverless.yml"), SERVICE)?;
-    std::fs::write(project.join("index.js"), deploy::NODE)?;
+    std::fs::write(project.join("index.js"), packages::NODE)?;
     std::fs::write(project.join("package.json"), "{\"private\": true}\n")?;
     let address = free_address()?;
     let mut command = Command::new(&interpreters.node);

@@ -41,13 +41,29 @@ impl First {
 
 impl Row for First {
     fn round(&mut self, round: u32, figures: &mut Figures) -> anyhow::Result<()> {
+        for (language, package) in self.ground.peers.official() {
+            let (_, server) = self.servers()[0];
+            let word = language.word();
+            let took = first_invokes_ms(server, |number| {
+                deploy::wrapped(
+                    server,
+                    language,
+                    &format!("first-official-{word}-{number}"),
+                    package,
+                )
+            })?;
+            figures.push(round, format!("first/official-{word}/ms"), took);
+        }
         for (language, floor) in &self.floors {
             let word = language.word();
             let bare: anyhow::Result<Vec<f64>> = (0..STARTS).map(|_| floor.run_ms()).collect();
             figures.push(round, format!("first/bare-{word}/ms"), median(&bare?));
             for memory_mb in [1_769, 128] {
                 for (prefix, server) in self.servers() {
-                    let took = first_invokes_ms(server, *language, memory_mb)?;
+                    let took = first_invokes_ms(server, |number| {
+                        let name = format!("first-{word}-{memory_mb}-{number}");
+                        deploy::function(server, *language, &name, memory_mb)
+                    })?;
                     figures.push(round, format!("first/{prefix}{word}-{memory_mb}/ms"), took);
                 }
             }
@@ -60,13 +76,11 @@ impl Row for First {
 }
 
 /// The median of several functions, all there before the first is invoked.
-fn first_invokes_ms(server: &Server, language: Language, memory_mb: u32) -> anyhow::Result<f64> {
-    let functions: anyhow::Result<Vec<Function>> = (0..STARTS)
-        .map(|number| {
-            let name = format!("first-{}-{memory_mb}-{number}", language.word());
-            deploy::function(server, language, &name, memory_mb)
-        })
-        .collect();
+fn first_invokes_ms(
+    server: &Server,
+    deploy: impl FnMut(usize) -> anyhow::Result<Function>,
+) -> anyhow::Result<f64> {
+    let functions: anyhow::Result<Vec<Function>> = (0..STARTS).map(deploy).collect();
     let (functions, mut times) = (functions?, Vec::new());
     for function in &functions {
         std::thread::sleep(REFILLED);

@@ -9,8 +9,12 @@ use crate::bench::ground::{Ground, Subject};
 use crate::bench::load;
 use crate::bench::row::Row;
 
-/// Long enough for an environment for every connection.
+/// Of what is there already.
 const WARM_UP: Duration = Duration::from_millis(500);
+/// Of functions, for each connection: two cores start no interpreter faster.
+const WARM_UP_EACH: Duration = Duration::from_millis(60);
+/// Rust's take so little that more connections need no longer.
+const WARM_UP_MAX: Duration = Duration::from_secs(5);
 /// Until environments that went are gone.
 const SETTLED: Duration = Duration::from_secs(2);
 /// Of every function at 1,769 MB.
@@ -61,7 +65,11 @@ impl LoadRow {
     fn load(&self, subject: &Subject, connections: usize) -> anyhow::Result<(f64, usize)> {
         let address = subject.address(&self.ground.server);
         let request = subject.request(&self.ground.server)?;
-        let warm_up = load::run(address, &request, connections, WARM_UP)?;
+        let span = match subject {
+            Subject::Function(_) => WARM_UP + (WARM_UP_EACH * connections as u32).min(WARM_UP_MAX),
+            Subject::Other { .. } => WARM_UP,
+        };
+        let warm_up = load::run(address, &request, connections, span)?;
         let load = load::run(address, &request, connections, self.ground.span)?;
         if let Some(error) = warm_up.error.or(load.error) {
             println!("{} at {connections} connections: {error}", subject.name());

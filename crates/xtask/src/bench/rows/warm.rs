@@ -34,6 +34,11 @@ impl Warm {
                 subjects.push(Subject::Function(function));
             }
         }
+        for (language, package) in ground.peers.official() {
+            let name = format!("official-{}", language.word());
+            let function = deploy::wrapped(&ground.server, language, &name, package)?;
+            subjects.push(Subject::Function(function));
+        }
         subjects.extend(ground.peers.subjects());
         let (emulated, emulators): (Vec<_>, Vec<_>) = ground.peers.emulated()?.into_iter().unzip();
         subjects.extend(emulated);
