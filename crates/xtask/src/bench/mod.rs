@@ -105,6 +105,9 @@ impl Options {
     }
 }
 
+/// How long the machine is looked at before a round, while nothing of the bench does anything.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// What was measured so far; a row that fails is told, and the others go on.
 #[derive(Default)]
 struct Run {
@@ -123,6 +126,9 @@ impl Run {
             }
         }
         for round in 0..rounds {
+            let busy = processes::busy_percent(LOOK);
+            self.figures
+                .push(round, "machine/busy-with-others/percent", busy);
             for (name, row) in &mut rows {
                 println!("round {} of {rounds}: {}", round + 1, name.word());
                 if let Err(error) = row.round(round, &mut self.figures) {

@@ -1,6 +1,7 @@
 //! What the kernel says of processes: whose children they are, their memory and their CPU time.
 
 use std::fs;
+use std::time::Duration;
 
 /// Itself and everything below it.
 pub(super) fn family(pid: u32) -> Vec<u32> {
@@ -80,4 +81,28 @@ fn cpu_ticks(pid: u32) -> u64 {
         .take(2)
         .filter_map(|ticks| ticks.parse::<u64>().ok())
         .sum()
+}
+
+/// How busy all cores are over a span, in percent of all of them.
+pub(super) fn busy_percent(span: Duration) -> f64 {
+    let (idle, all) = machine_ticks();
+    std::thread::sleep(span);
+    let (idle_then, all_then) = machine_ticks();
+    let (idle, all) = (idle_then - idle, all_then - all);
+    100.0 * (1.0 - idle / all.max(1.0))
+}
+
+/// Idle, and all together, of every core since the machine's start.
+fn machine_ticks() -> (f64, f64) {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = stat.lines().next().unwrap_or_default();
+    let ticks: Vec<f64> = line
+        .split_whitespace()
+        .skip(1)
+        .take(8)
+        .filter_map(|ticks| ticks.parse().ok())
+        .collect();
+    // The fourth is idle, the fifth idle while a disk works.
+    let idle = ticks.iter().skip(3).take(2).sum();
+    (idle, ticks.iter().sum())
 }

@@ -198,6 +198,11 @@ async fn next(shared: &Shared) -> Answer {
     let mut response = Response::new(Full::new(event.body));
     let headers = response.headers_mut();
     headers.insert("lambda-runtime-aws-request-id", id.into());
+    // New for each event, as everywhere: clients set a variable of their process from it.
+    let trace = format!("Root=1-{id:08x}-{id:024x};Parent={id:016x};Sampled=0");
+    if let Ok(trace) = trace.parse() {
+        headers.insert("lambda-runtime-trace-id", trace);
+    }
     for (name, value) in [
         ("content-type", "application/json"),
         ("lambda-runtime-deadline-ms", DEADLINE_MS),

@@ -44,7 +44,7 @@ impl Row for First {
         for (language, package) in self.ground.peers.official() {
             let (_, server) = self.servers()[0];
             let word = language.word();
-            let took = first_invokes_ms(server, |number| {
+            let took = first_invokes_ms(server, &mut Vec::new(), None, |number| {
                 deploy::wrapped(
                     server,
                     language,
@@ -56,17 +56,17 @@ impl Row for First {
         }
         for (language, floor) in &self.floors {
             let word = language.word();
-            let bare: anyhow::Result<Vec<f64>> = (0..STARTS).map(|_| floor.run_ms()).collect();
-            figures.push(round, format!("first/bare-{word}/ms"), median(&bare?));
+            let mut bare = Vec::new();
             for memory_mb in [1_769, 128] {
                 for (prefix, server) in self.servers() {
-                    let took = first_invokes_ms(server, |number| {
+                    let took = first_invokes_ms(server, &mut bare, Some(floor), |number| {
                         let name = format!("first-{word}-{memory_mb}-{number}");
                         deploy::function(server, *language, &name, memory_mb)
                     })?;
                     figures.push(round, format!("first/{prefix}{word}-{memory_mb}/ms"), took);
                 }
             }
+            figures.push(round, format!("first/bare-{word}/ms"), median(&bare));
             if let Some(took) = self.ground.peers.first_emulated_ms(*language, STARTS)? {
                 figures.push(round, format!("first/emulator-{word}/ms"), took);
             }
@@ -75,15 +75,20 @@ impl Row for First {
     }
 }
 
-/// The median of several functions, all there before the first is invoked.
+/// The median of several functions, all there before the first is invoked; before each is a start of the floor.
 fn first_invokes_ms(
     server: &Server,
+    bare: &mut Vec<f64>,
+    floor: Option<&Floor>,
     deploy: impl FnMut(usize) -> anyhow::Result<Function>,
 ) -> anyhow::Result<f64> {
     let functions: anyhow::Result<Vec<Function>> = (0..STARTS).map(deploy).collect();
     let (functions, mut times) = (functions?, Vec::new());
     for function in &functions {
         std::thread::sleep(REFILLED);
+        if let Some(floor) = floor {
+            bare.push(floor.run_ms()?);
+        }
         times.push(function.timed_invoke_ms(server)?);
     }
     for function in &functions {
