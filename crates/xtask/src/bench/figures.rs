@@ -47,3 +47,21 @@ impl Figures {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_taken_inside_its_round() {
+        let mut figures = Figures::default();
+        for (round, ours, floor) in [(0, 10.0, 5.0), (1, 400.0, 100.0), (2, 9.0, 3.0)] {
+            figures.push(round, "ours", ours);
+            figures.push(round, "floor", floor);
+        }
+        figures.push(3, "ours", 7.0);
+        assert_eq!(figures.ratios("ours", "floor"), [2.0, 4.0, 3.0]);
+        assert_eq!(figures.median("ours"), Some(10.0));
+        assert!(figures.ratios("ours", "nothing").is_empty());
+    }
+}

@@ -6,6 +6,7 @@
 mod bars;
 mod connection;
 mod deploy;
+mod ending;
 mod figures;
 mod floors;
 mod ground;
@@ -22,10 +23,13 @@ mod rows;
 mod server;
 mod statistics;
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
+
+use anyhow::Context;
 
 use crate::stage::command;
 use crate::workspace;
@@ -71,15 +75,17 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         "xtask",
     ]))?;
     let built = workspace::target().join("release");
-    command(
-        Command::new(built.join("xtask"))
-            .args(std::env::args_os().skip(1))
-            .arg("--binary")
-            .arg(built.join("lambkin")),
-    )
+    // In the place of this program, so that whoever ends it ends the bench.
+    let error = Command::new(built.join("xtask"))
+        .args(std::env::args_os().skip(1))
+        .arg("--binary")
+        .arg(built.join("lambkin"))
+        .exec();
+    Err(error).context("cannot start the built bench")
 }
 
 fn measure(options: &Options, binary: &Path) -> anyhow::Result<()> {
+    ending::end_children_with_this_program()?;
     let facts = keep::facts(options, binary);
     let mut run = Run::default();
     let interleaved = options.chosen(&Name::INTERLEAVED);

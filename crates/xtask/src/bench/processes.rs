@@ -1,6 +1,7 @@
 //! What the kernel says of processes: whose children they are, their memory and their CPU time.
 
 use std::fs;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// Itself and everything below it.
@@ -12,6 +13,15 @@ pub(super) fn family(pid: u32) -> Vec<u32> {
         found.extend(children(parent));
     }
     found
+}
+
+/// Sends a signal to processes of which some may be gone.
+pub(super) fn signal(name: &str, pids: &[u32]) {
+    let _ = Command::new("kill")
+        .args(["-s", name, "--"])
+        .args(pids.iter().map(ToString::to_string))
+        .stderr(Stdio::null())
+        .status();
 }
 
 /// Of every thread: a child belongs to the one that made it.
@@ -28,6 +38,13 @@ pub(super) fn children(pid: u32) -> Vec<u32> {
         );
     }
     found
+}
+
+/// Whether it is there and has not ended: one that nobody waited for yet has.
+pub(super) fn runs(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 /// Whether the process is pid 1 of a name space of its own.

@@ -48,7 +48,8 @@ impl Line {
             Bound::Told => Verdict::Told,
             Bound::AtMost(most) if value <= most => Verdict::Kept,
             Bound::AtLeast(least) if value >= least => Verdict::Kept,
-            Bound::AtMost(_) | Bound::AtLeast(_) => Verdict::Missed,
+            Bound::Never if values.iter().all(|count| *count == 0.0) => Verdict::Kept,
+            Bound::AtMost(_) | Bound::AtLeast(_) | Bound::Never => Verdict::Missed,
         };
         Self {
             bar,
@@ -200,6 +201,39 @@ fn bound(bound: Bound) -> String {
     match bound {
         Bound::AtMost(most) => format!("at most {most}"),
         Bound::AtLeast(least) => format!("at least {least}"),
+        Bound::Never => "never".to_owned(),
         Bound::Told => "-".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(what: &str, figures: Figures) -> Verdict {
+        let report = Report::new(figures, Vec::new(), Vec::new(), String::new());
+        let line = report.lines.iter().find(|line| line.bar.ours == what);
+        line.expect("a line").verdict
+    }
+
+    #[test]
+    fn a_median_is_held_against_its_bound_and_errors_of_every_round() {
+        for (name, values, expected) in [
+            ("functions/server/mib", vec![1.0, 64.0, 65.0], Verdict::Kept),
+            (
+                "functions/server/mib",
+                vec![1.0, 65.0, 65.0],
+                Verdict::Missed,
+            ),
+            ("functions/server/mib", Vec::new(), Verdict::NotMeasured),
+            ("errors/512/count", vec![0.0, 0.0, 0.0], Verdict::Kept),
+            ("errors/512/count", vec![0.0, 0.0, 3.0], Verdict::Missed),
+        ] {
+            let mut figures = Figures::default();
+            for (round, value) in (0..).zip(values) {
+                figures.push(round, name, value);
+            }
+            assert!(verdict(name, figures) == expected, "{name}");
+        }
     }
 }

@@ -52,27 +52,40 @@ impl Container {
     }
 }
 
-/// Installs both from the distribution if they are not there, and lays out their roots.
-pub(super) fn install() -> anyhow::Result<Vec<Container>> {
-    for (program, package) in [("bwrap", "bubblewrap"), ("runc", "runc")] {
-        if Command::new(program).arg("--version").output().is_err() {
-            let install = ["install", "-qq", "-y", "--no-install-recommends", package];
-            command(Command::new("apt-get").args(install))?;
-        }
+/// Installs it from the distribution if it is not there, and lays out its root.
+pub(super) fn bubblewrap() -> anyhow::Result<Container> {
+    install("bwrap", "bubblewrap")?;
+    let root = lay_root(&workspace::target().join("peers/bubblewrap"))?;
+    Ok(Container::Bubblewrap { root })
+}
+
+/// Installs it from the distribution if it is not there, and lays out its bundle.
+pub(super) fn runc() -> anyhow::Result<Container> {
+    install("runc", "runc")?;
+    let bundle = workspace::target().join("peers/runc");
+    lay_root(&bundle)?;
+    describe(&bundle)?;
+    let state = bundle.join("state");
+    Ok(Container::Runc { bundle, state })
+}
+
+fn install(program: &str, package: &str) -> anyhow::Result<()> {
+    if Command::new(program).arg("--version").output().is_ok() {
+        return Ok(());
     }
-    let bundle = workspace::target().join("peers/bundle");
+    let words = ["install", "-qq", "-y", "--no-install-recommends", package];
+    command(Command::new("apt-get").args(words))
+}
+
+/// A root with the static program and nothing else.
+fn lay_root(bundle: &Path) -> anyhow::Result<PathBuf> {
     let root = bundle.join("rootfs");
-    let _ = std::fs::remove_dir_all(&bundle);
+    let _ = std::fs::remove_dir_all(bundle);
     for folder in ["proc", "dev", "tmp", "sys"] {
         std::fs::create_dir_all(root.join(folder))?;
     }
     std::fs::copy(packages::static_true()?, root.join("true"))?;
-    describe(&bundle)?;
-    let state = bundle.join("state");
-    Ok(vec![
-        Container::Bubblewrap { root },
-        Container::Runc { bundle, state },
-    ])
+    Ok(root)
 }
 
 /// The description that runc itself proposes, without a terminal.

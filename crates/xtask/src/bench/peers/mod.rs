@@ -47,8 +47,8 @@ pub(super) struct Peers {
     emulators: Vec<Emulator>,
     /// Functions for our server whose runtime is the official client.
     official: Vec<(Language, Vec<u8>)>,
-    /// Whether sandboxes of others are wanted.
-    wanted: bool,
+    /// Makers of sandboxes.
+    pub(super) containers: Vec<Container>,
     /// Which could not be had, and why.
     pub(super) failures: Vec<(String, String)>,
 }
@@ -56,10 +56,13 @@ pub(super) struct Peers {
 impl Peers {
     /// Installs and starts every peer.
     pub(super) fn start(interpreters: &Interpreters) -> Self {
-        let mut peers = Self {
-            wanted: true,
-            ..Self::default()
-        };
+        let mut peers = Self::default();
+        peers.keep("bubblewrap", container::bubblewrap(), |peers, one| {
+            peers.containers.push(one)
+        });
+        peers.keep("runc", container::runc(), |peers, one| {
+            peers.containers.push(one)
+        });
         let installed = install::folders(interpreters);
         let folders = match installed {
             Ok(folders) => folders,
@@ -132,15 +135,6 @@ impl Peers {
         self.official
             .iter()
             .map(|(language, package)| (*language, package.as_slice()))
-    }
-
-    /// Makers of sandboxes, installed if they are not there.
-    pub(super) fn containers(&self) -> anyhow::Result<Vec<Container>> {
-        if self.wanted {
-            container::install()
-        } else {
-            Ok(Vec::new())
-        }
     }
 }
 

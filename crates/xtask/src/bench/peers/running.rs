@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use crate::bench::processes::family;
+use crate::bench::processes::{family, signal};
 
 /// Between a kind word and a kill.
 const GRACE: Duration = Duration::from_secs(2);
@@ -62,7 +62,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         // Whoever it started is found before it ends: afterwards they are nobody's children.
         let family = family(self.child.id());
-        signal("TERM", &family[..1]);
+        signal("TERM", &[self.child.id()]);
         let deadline = Instant::now() + GRACE;
         while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
             std::thread::sleep(Duration::from_millis(10));
@@ -70,14 +70,6 @@ impl Drop for Running {
         signal("KILL", &family);
         let _ = self.child.wait();
     }
-}
-
-fn signal(name: &str, pids: &[u32]) {
-    let _ = Command::new("kill")
-        .args(["-s", name, "--"])
-        .args(pids.iter().map(ToString::to_string))
-        .stderr(Stdio::null())
-        .status();
 }
 
 /// A loopback address that nobody listens at.

@@ -28,7 +28,7 @@ pub(super) fn prepare(name: Name, ground: &Rc<Ground>) -> anyhow::Result<Box<dyn
         Name::First => Box::new(first::First::prepare(ground)?),
         Name::Clone => Box::new(clone::Clone::prepare(ground)?),
         Name::Burst => Box::new(burst::Burst::prepare(ground)?),
-        Name::Sandbox => Box::new(sandbox::Sandbox::prepare(&ground)?),
+        Name::Sandbox => Box::new(sandbox::Sandbox::prepare(ground)?),
         Name::Memory | Name::Frozen | Name::Network => {
             anyhow::bail!("{} is measured alone", name.word())
         }

@@ -11,7 +11,6 @@ use anyhow::{Context, ensure};
 
 use crate::bench::figures::Figures;
 use crate::bench::ground::Ground;
-use crate::bench::peers::Container;
 use crate::bench::row::Row;
 use crate::bench::statistics::median;
 use crate::workspace;
@@ -22,14 +21,14 @@ const STARTS: usize = 20;
 pub(super) struct Sandbox {
     /// The sandbox crate's own bench, which is its own spawner.
     ours: PathBuf,
-    containers: Vec<Container>,
+    ground: Rc<Ground>,
 }
 
 impl Sandbox {
-    pub(super) fn prepare(ground: &Rc<Ground>) -> anyhow::Result<Self> {
+    pub(super) fn prepare(ground: Rc<Ground>) -> anyhow::Result<Self> {
         Ok(Self {
             ours: build()?,
-            containers: ground.peers.containers()?,
+            ground,
         })
     }
 }
@@ -46,7 +45,7 @@ impl Row for Sandbox {
             let (name, value) = line.split_once(' ').context("no figure")?;
             figures.push(round, format!("sandbox/{name}"), value.trim().parse()?);
         }
-        for container in &self.containers {
+        for container in &self.ground.peers.containers {
             let mut times = Vec::new();
             for number in 0..STARTS {
                 let mut command = container.command(number);
