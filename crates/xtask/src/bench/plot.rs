@@ -10,6 +10,8 @@ const LABELS: f64 = 520.0;
 const ROW: f64 = 20.0;
 /// Times the bound; farther is cut off.
 const FARTHEST: f64 = 2.0;
+/// Where the scale of latencies starts, in microseconds.
+const NEAREST_US: f64 = 5.0;
 
 /// One bar for each bounded line: its median as a part of what it may be, with the rounds' spread.
 pub(super) fn bar(report: &Report) -> String {
@@ -18,7 +20,10 @@ pub(super) fn bar(report: &Report) -> String {
         .iter()
         .filter_map(|line| Some((line, parts(line)?)))
         .collect();
-    let mut picture = Picture::new("Part of the bound (line: the bound)", lines.len());
+    let mut picture = Picture::new(
+        "How much of its bound each figure takes: less is better, beyond the line it is missed",
+        lines.len(),
+    );
     for (number, (line, [least, middle, most])) in lines.iter().enumerate() {
         let colour = if line.verdict == Verdict::Kept {
             "#3a7"
@@ -51,12 +56,19 @@ fn parts(line: &Line) -> Option<[f64; 3]> {
 /// Median and p99 of everything that was measured warm over one connection.
 pub(super) fn warm(report: &Report) -> String {
     let found: Vec<(&str, f64, f64)> = report.warm_us().collect();
-    let farthest = found.iter().map(|(_, _, p99)| *p99).fold(1.0, f64::max);
-    let mut picture = Picture::new("Warm, one connection: p50 and p99 in us", found.len());
+    let farthest = found
+        .iter()
+        .map(|(_, _, p99)| *p99)
+        .fold(NEAREST_US, f64::max);
+    let part = |us: f64| (us / NEAREST_US).max(1.0).ln() / (farthest / NEAREST_US).ln();
+    let mut picture = Picture::new(
+        "Warm, one connection, microseconds on a logarithmic scale: p50 (bar) and p99 (line)",
+        found.len(),
+    );
     for (number, (name, p50, p99)) in found.iter().enumerate() {
         picture.label(number, name);
-        picture.bar(number, p50 / farthest, "#47a");
-        picture.spread(number, p50 / farthest, p99 / farthest);
+        picture.bar(number, part(*p50), "#47a");
+        picture.spread(number, part(*p50), part(*p99));
         picture.value(number, &format!("{p50:.0} / {p99:.0}"));
     }
     picture.finish()
