@@ -95,3 +95,38 @@ pub(super) const BARS: &[Bar] = &[
     absolute("the spawner's memory beside it, MiB", "functions/spawner/mib", Told),
     absolute("idle CPU with 500 frozen environments, percent of one core", "frozen/all/percent", AtMost(1.0)),
 ];
+
+impl std::fmt::Display for Bound {
+    fn fmt(&self, text: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AtMost(most) => write!(text, "at most {most}"),
+            Self::AtLeast(least) => write!(text, "at least {least}"),
+            Self::Never => text.pad("never"),
+            Self::Told => text.pad("-"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_those_of_the_specification() {
+        let file = crate::workspace::root().join("SPECIFICATION.md");
+        let text = std::fs::read_to_string(file).expect("a specification");
+        let (_, speed) = text.split_once("## Speed\n").expect("its part on speed");
+        let (speed, _) = speed.split_once("\n## ").expect("another part");
+        let promised: Vec<&str> = speed
+            .lines()
+            .filter(|line| line.starts_with("| "))
+            .skip(2)
+            .collect();
+        let measured: Vec<String> = BARS
+            .iter()
+            .filter(|bar| !matches!(bar.bound, Bound::Told))
+            .map(|bar| format!("| {} | {} |", bar.what, bar.bound))
+            .collect();
+        assert_eq!(promised, measured);
+    }
+}

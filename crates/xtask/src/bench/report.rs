@@ -67,7 +67,7 @@ impl Line {
             "what": self.bar.what,
             "ours": self.bar.ours,
             "floor": self.bar.floor,
-            "bound": bound(self.bar.bound),
+            "bound": self.bar.bound.to_string(),
             "median": self.median(),
             "rounds": self.values,
             "verdict": self.verdict.word(),
@@ -182,7 +182,7 @@ fn bar_line(text: &mut String, line: &Line) {
         text,
         "{:<84} {middle:>9} {least:>9} {most:>9} {:>12}  {}",
         line.bar.what,
-        bound(line.bar.bound),
+        line.bar.bound.to_string(),
         line.verdict.word(),
     );
 }
@@ -194,15 +194,6 @@ fn short(value: f64) -> String {
         format!("{value:.2}")
     } else {
         format!("{value:.3}")
-    }
-}
-
-fn bound(bound: Bound) -> String {
-    match bound {
-        Bound::AtMost(most) => format!("at most {most}"),
-        Bound::AtLeast(least) => format!("at least {least}"),
-        Bound::Never => "never".to_owned(),
-        Bound::Told => "-".to_owned(),
     }
 }
 
