@@ -20,8 +20,6 @@ const NO_CALLBACKS =
   'You need to modify this function to use a supported handler signature to use Node.js 24 or later. ' +
   'For more information see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.';
 
-if (process.argv[2] === 'wait') require('./lambkin-wait.cjs').wait();
-
 // The runtime that was asked for decides, which may not be the interpreter's version.
 const version = /^AWS_Lambda_nodejs(\d+)/.exec(process.env.AWS_EXECUTION_ENV)?.[1] ?? process.versions.node;
 const modern = parseInt(version, 10) >= FIRST_MODERN;
@@ -205,4 +203,5 @@ async function invokeStreaming(id, headers, body) {
   };
 }
 
-main();
+if (process.argv[2] === 'wait') require('./lambkin-wait.cjs').wait(api).then(main);
+else main();

@@ -30,6 +30,11 @@ class RuntimeApi {
     this.#connect();
   }
 
+  // Resolves when there is a connection.
+  connected() {
+    return new Promise((resolve) => this.#socket.once('connect', resolve));
+  }
+
   // Calls back with the headers (names in lower case) and the body of the next event.
   next(onEvent, moreHeaders = '') {
     this.#send(`${NEXT.slice(0, -2)}${moreHeaders}\r\n`, [asEvent(onEvent)]);

@@ -1,14 +1,18 @@
 // What a Node.js does that is started before it is known for which function.
 //
-// It waits for its environment on standard input: `NAME=VALUE`, each ended by a
-// zero byte, and then the end. From there on nothing may tell it from one that was started late.
+// It connects to the Runtime API, does once what takes longer the first time, and waits for its environment on standard
+// input: `NAME=VALUE`, each ended by a zero byte, and then the end. From there on nothing may tell it from one that was
+// started late.
 'use strict';
 
 const fs = require('fs');
 
 const start = require('./lambkin-start.cjs');
 
-function wait() {
+async function wait(api) {
+  await api.connected();
+  // The loader of ES modules is set up by its first use.
+  await import('data:text/javascript,');
   start.rehearse();
   const environment = fs.readFileSync(0, 'utf8');
   start.runtimeBegins();

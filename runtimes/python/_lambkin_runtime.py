@@ -30,8 +30,11 @@ class Fault(Exception):
         self.stack_trace = list(stack_trace)
 
 
-def main():
-    api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
+def connect():
+    return RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
+
+
+def main(api):
     _lambkin_context.read_environment()
     _lambkin_json.read_environment()
     prepare_path()

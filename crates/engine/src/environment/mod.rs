@@ -37,7 +37,7 @@ mod variables;
 pub(crate) use connections::CONNECTIONS_MAX;
 pub(crate) use creation::boot;
 pub(crate) use slot::{Event, Init, Refusal, Slot};
-pub(crate) use variables::DEFAULTS;
+pub(crate) use variables::SHARED;
 
 use crate::code::Trees;
 use crate::egress::{Gateway, Uplink};

@@ -14,7 +14,11 @@ const XRAY_PORT: &str = "2000";
 const XRAY_ADDRESS: &str = "169.254.100.1:2000";
 
 /// What any function gets unless it has its own.
-pub(crate) const DEFAULTS: [(&str, &str); 2] = [("LANG", "en_US.UTF-8"), ("TZ", ":UTC")];
+const LANGUAGE: (&str, &str) = ("LANG", "en_US.UTF-8");
+const TIME_ZONE: (&str, &str) = ("TZ", ":UTC");
+/// What a program of any function can do with before the rest is known.
+pub(crate) const SHARED: [(&str, &str); 3] =
+    [LANGUAGE, TIME_ZONE, ("AWS_LAMBDA_RUNTIME_API", RUNTIME_API)];
 
 /// All variables of one program, each name once.
 pub(crate) fn variables(
@@ -47,11 +51,12 @@ fn set<'v>(
 
 /// What the customer may override.
 fn overridable(function: &Function) -> Vec<(&'static str, &str)> {
-    let mut variables = DEFAULTS.to_vec();
-    variables.extend([
+    let mut variables = vec![
+        LANGUAGE,
+        TIME_ZONE,
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
         ("AWS_XRAY_DAEMON_ADDRESS", XRAY_ADDRESS),
-    ]);
+    ];
     let settings = &function.settings;
     if settings.logging.format == LogFormat::Json {
         variables.push(("AWS_LAMBDA_LOG_FORMAT", "JSON"));

@@ -4,6 +4,9 @@ use super::Recipe;
 use lambkin_sandbox::{CodeTree, Error, Sandbox, Spawner};
 use std::sync::Arc;
 
+/// CPU for a program that starts ahead, in thousandths of a core: it is in no hurry, and others are.
+const MILLICORES: u32 = 500;
+
 /// Has run nothing of any function.
 pub(crate) struct Ready {
     sandbox: Sandbox,
@@ -14,6 +17,8 @@ pub(crate) struct Ready {
 impl Ready {
     pub(super) async fn make(spawner: &Spawner, recipe: &Arc<Recipe>) -> Result<Self, Error> {
         let sandbox = spawner.create(&recipe.spec(None)).await?;
+        // Whoever adopts it sets another limit.
+        sandbox.set_cpu_limit(Some(MILLICORES))?;
         if let Some(program) = recipe.program() {
             sandbox.start_waiting(program).await?;
         }

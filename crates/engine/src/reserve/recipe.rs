@@ -1,6 +1,6 @@
 //! What a sandbox that is made ahead is made of: all of an environment but its function's code and variables.
 
-use crate::environment::DEFAULTS;
+use crate::environment::SHARED;
 use crate::runtimes::Launch;
 use lambkin_model::{Limits, Settings};
 use lambkin_sandbox::{CodeTree, Program, Root, Spec};
@@ -71,8 +71,8 @@ impl Recipe {
 
 /// Of no function.
 fn variables(launch: &Launch) -> Vec<(String, String)> {
-    let defaults = DEFAULTS.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    launch.env.iter().cloned().chain(defaults).collect()
+    let shared = SHARED.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    launch.env.iter().cloned().chain(shared).collect()
 }
 
 fn names_what_is_read_at_start(settings: &Settings) -> bool {
