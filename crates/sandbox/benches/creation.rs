@@ -2,10 +2,12 @@
 //!
 //! `cargo bench -p lambkin-sandbox --features profile` prints medians, and at its end the mean of each step. This
 //! program is its own spawner, as the binary is. With `true N` it makes N sandboxes that run `true`, and prints one
-//! line for each figure, for whoever started it.
+//! line for each figure, for whoever started it; with `true N alone` they have no network, as where somebody above
+//! hears the calls of programs already.
 #![allow(unsafe_code)]
 
 use std::io::{Cursor, Write};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -25,6 +27,8 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("__spawner") {
         return lambkin_sandbox::run_spawner();
     }
+    let is_alone = std::env::args().any(|word| word == "alone");
+    let _listener = is_alone.then(listen_above);
     let folder = tempfile::tempdir().expect("a folder");
     let process = SpawnerProcess::start(&SpawnerConfig {
         work_dir: folder.path().join("sandbox"),
@@ -177,6 +181,33 @@ async fn run(sandbox: &Sandbox) -> Duration {
     sandbox.start(&program).await.expect("a start");
     sandbox.event().await;
     start.elapsed()
+}
+
+/// Takes the place of the one listener to calls that the kernel allows. Its filter lets everything through.
+fn listen_above() -> OwnedFd {
+    let allow = libc::sock_filter {
+        code: (libc::BPF_RET | libc::BPF_K) as u16,
+        jt: 0,
+        jf: 0,
+        k: libc::SECCOMP_RET_ALLOW,
+    };
+    let filter = libc::sock_fprog {
+        len: 1,
+        filter: (&raw const allow).cast_mut(),
+    };
+    rustix::thread::set_no_new_privs(true).expect("no new privileges");
+    // SAFETY: the kernel copies one instruction, which lives until the call returns, and writes nothing.
+    let listener = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+            &raw const filter,
+        )
+    };
+    assert!(listener >= 0, "{}", std::io::Error::last_os_error());
+    // SAFETY: the kernel has made this descriptor, and nothing else owns it.
+    unsafe { OwnedFd::from_raw_fd(listener as RawFd) }
 }
 
 /// From the call to the first word of the child.

@@ -2,7 +2,7 @@
 //!
 //! Name spaces go after their last program: what the kernel then does is in nobody's figure, but told for ours.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::time::Instant;
@@ -35,15 +35,8 @@ impl Sandbox {
 
 impl Row for Sandbox {
     fn round(&mut self, round: u32, figures: &mut Figures) -> anyhow::Result<()> {
-        let output = Command::new(&self.ours)
-            .args(["true", &STARTS.to_string()])
-            .stderr(Stdio::inherit())
-            .output()?;
-        ensure!(output.status.success(), "the bench of sandboxes failed");
-        let text = String::from_utf8(output.stdout)?;
-        for line in text.lines().filter_map(|line| line.strip_prefix("figure ")) {
-            let (name, value) = line.split_once(' ').context("no figure")?;
-            figures.push(round, format!("sandbox/{name}"), value.trim().parse()?);
+        for (name, value) in starts(&self.ours, &[])? {
+            figures.push(round, format!("sandbox/{name}"), value);
         }
         for container in &self.ground.peers.containers {
             let mut times = Vec::new();
@@ -65,8 +58,25 @@ impl Row for Sandbox {
     }
 }
 
+/// Runs the sandbox crate's bench once, and returns its figures by name.
+pub(super) fn starts(bench: &Path, words: &[&str]) -> anyhow::Result<Vec<(String, f64)>> {
+    let output = Command::new(bench)
+        .args(["true", &STARTS.to_string()])
+        .args(words)
+        .stderr(Stdio::inherit())
+        .output()?;
+    ensure!(output.status.success(), "the bench of sandboxes failed");
+    let text = String::from_utf8(output.stdout)?;
+    let lines = text.lines().filter_map(|line| line.strip_prefix("figure "));
+    let figures = lines.map(|line| {
+        let (name, value) = line.split_once(' ').context("no figure")?;
+        Ok((name.to_owned(), value.trim().parse()?))
+    });
+    figures.collect()
+}
+
 /// Builds the sandbox crate's bench as cargo would run it, and tells where it is.
-fn build() -> anyhow::Result<PathBuf> {
+pub(super) fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(workspace::root())

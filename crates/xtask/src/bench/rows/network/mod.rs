@@ -1,5 +1,5 @@
 //! The network of functions beside the bare one between the same two name spaces: connects, throughput, and a
-//! thousand environments with an open connection each.
+//! thousand environments with an open connection each; and what it adds to the start of a sandbox.
 
 mod world;
 
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 
 use self::world::{FAR_ADDRESS, FAR_PORT, World};
+use super::sandbox;
 use crate::bench::connection::Connection;
 use crate::bench::deploy::{self, Function};
 use crate::bench::server::{Server, Setup, User};
@@ -23,6 +24,9 @@ const SEND_MS: &str = "1000";
 const ENVIRONMENTS: usize = 1_000;
 /// Long enough that all of them are there before the first one ends.
 const HOLD_MS: &str = "20000";
+
+/// From the wish for a sandbox to the end of its program, as the sandbox crate's bench names it.
+const STARTED: &str = "lambkin/ms";
 
 /// Measures as root and as an ordinary user and returns the table.
 pub(crate) fn measure(binary: &Path, rounds: u32) -> anyhow::Result<String> {
@@ -48,7 +52,30 @@ pub(crate) fn measure(binary: &Path, rounds: u32) -> anyhow::Result<String> {
             Ok(())
         })?;
     }
-    Ok(table + &crowd)
+    Ok(table + &crowd + &added_to_a_start(rounds)?)
+}
+
+/// A sandboxed `true` with the network and without, in turns.
+fn added_to_a_start(rounds: u32) -> anyhow::Result<String> {
+    let bench = sandbox::build()?;
+    let one = |words: &[&str]| {
+        let figures = sandbox::starts(&bench, words)?;
+        let ours = figures.into_iter().find(|(name, _)| name == STARTED);
+        ours.map(|(_, ms)| ms).context("no figure of a start")
+    };
+    let (mut with, mut without, mut added) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let (connected, alone) = (one(&[])?, one(&["alone"])?);
+        with.push(connected);
+        without.push(alone);
+        added.push(connected - alone);
+    }
+    Ok(format!(
+        "a sandboxed true takes {:.2} ms with the network and {:.2} ms without: it adds {:.2} ms\n",
+        median(&with),
+        median(&without),
+        median(&added)
+    ))
 }
 
 fn row(
