@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import Deployer
 from harness import leftovers
+from harness.ordinary import Ordinary
 from harness.server import Server
 
 FILLED_S = 10
@@ -159,6 +160,19 @@ def test_the_first_invoke_is_pooled_and_the_second_warm(pooled, deployer):
     wait_filled(pooled)
     assert starts(pooled, name) == {"pooled": 1, "warm": 1}
     assert not set(before) & set(waiting(pooled)), "one that was used is never used again"
+
+
+def test_without_root_it_is_the_same():
+    user = Ordinary()
+    server = user.server("--allow-nearest-runtime").start()
+    try:
+        name = Deployer(server.client())({"index.py": "import os\ndef handler(event, context):\n    return os.listdir('.')\n"})
+        wait_filled(server)
+        assert invoke(server, name) == ["index.py"]
+        assert starts(server, name) == {"pooled": 1}
+    finally:
+        assert server.stop() == 0
+        user.remove()
 
 
 def test_nothing_waits_without_memory_for_it(without):

@@ -192,8 +192,10 @@ impl Shelf {
 
     fn review(&mut self) -> Vec<Ready> {
         self.ready.retain(Ready::is_sound);
-        if let Some(bytes) = self.ready.iter().map(Ready::bytes).max() {
-            self.bytes = bytes.max(1);
+        // Without control groups nothing is measured.
+        let measured = self.ready.iter().map(Ready::bytes).max();
+        if let Some(bytes) = measured.filter(|bytes| *bytes > 0) {
+            self.bytes = bytes;
         }
         self.ready.iter().for_each(Ready::rest);
         if self.needed.elapsed() > PATIENCE && self.wanted > 1 {
