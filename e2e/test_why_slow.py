@@ -186,7 +186,8 @@ def test_what_a_program_tells_is_bounded_and_lies_hurt_nobody(server, deploy, in
 
 
 def adds_up(start):
-    parts = ("queue_us", "code_us", "sandbox_us", "failed_init_us", "program_us", "handler_us")
+    parts = ("queue_us", "code_us", "sandbox_us", "mounts_us", "failed_init_us", "program_us", "handler_us")
+    assert start["mounts_us"] > 0 and start["sandbox_us"] > 0
     assert sum(start[part] for part in parts) == start["total_us"]
     if program := start.get("program"):
         parts = ("interpreter_us", "bootstrap_us", "imports_us", "init_us")

@@ -6,8 +6,8 @@
 //!        clone3 ────────────────────────────▶ into the control group (version 1; version 2: born there)
 //!        maps of user ids                     descriptors arranged, all others closed, waits
 //!        release ───────────────────────────▶ cgroup name space, user, end with the spawner
-//!                                             loopback, listener ──▶ setup socket
-//!                                             mounts, pivot_root
+//!                                             loopback, listener
+//!                                             mounts, pivot_root; listener ──▶ setup socket
 //!                                             limits, no_new_privs, capabilities, Landlock, seccomp
 //!        end of the setup socket ◀─────────── exec of the sealed pid 1
 //! ```
@@ -19,6 +19,7 @@ use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use lambkin_init::descriptors::{NAMES_BY_DATAGRAM, NAMES_BY_STREAM};
 use lambkin_init::{ADDRESS_V4, ADDRESS_V6};
@@ -129,8 +130,10 @@ pub(crate) struct Begun {
 /// What the new process tells before it becomes pid 1.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Setup {
-    /// Comes with the descriptor.
-    Listening,
+    /// Comes with the descriptor, and how long the mounts took.
+    Listening {
+        mounts_us: u32,
+    },
     /// Comes with its mount name space, in which code is to be mounted later.
     Space,
     Failed(Failure),
@@ -289,16 +292,18 @@ fn become_init(host: &Host, blueprint: &Blueprint) -> Result<Infallible, Failure
     profile::done(Step::Joined);
     take_identity(host, blueprint.owner)?;
     profile::done(Step::Identity);
-    let working_folder = match blueprint.job {
-        Job::Run { has_network } => {
-            open_network(has_network)?;
-            profile::done(Step::Network);
-            c"/"
-        }
-        Job::Unpack { .. } => c"/var/task",
+    let (listener, working_folder) = match blueprint.job {
+        Job::Run { has_network } => (Some(open_network(has_network)?), c"/"),
+        Job::Unpack { .. } => (None, c"/var/task"),
     };
+    profile::done(Step::Network);
+    let began = Instant::now();
     enter_root(blueprint)?;
+    let mounts = began.elapsed();
     profile::done(Step::Pivot);
+    if let Some(listener) = listener {
+        hand_out_listener(&listener, mounts)?;
+    }
     sethostname(HOST_NAME).map_err(at("set the host name"))?;
     setdomainname(b"(none)").map_err(at("set the domain name"))?;
     chdir(working_folder).map_err(at("enter the working folder"))?;
@@ -331,7 +336,8 @@ fn take_identity(host: &Host, owner: (u32, u32)) -> Result<(), Failure> {
     parent_death::follow(slot(SPAWNER)).map_err(at("follow the spawner"))
 }
 
-fn open_network(has_network: bool) -> Result<(), Failure> {
+/// Where programs will find the Runtime API.
+fn open_network(has_network: bool) -> Result<OwnedFd, Failure> {
     network::bring_up_loopback(&[ADDRESS_V4.into(), ADDRESS_V6.into()])
         .map_err(at("bring up loopback"))?;
     if has_network {
@@ -341,8 +347,13 @@ fn open_network(has_network: bool) -> Result<(), Failure> {
             .and_then(|()| descriptors::keep(&streams, NAMES_BY_STREAM))
             .map_err(at("listen for questions for names"))?;
     }
-    let listener = network::listen_for_runtime().map_err(at("listen for the Runtime API"))?;
-    protocol::send(slot(SETUP), &Setup::Listening, &[listener.as_fd()])
+    network::listen_for_runtime().map_err(at("listen for the Runtime API"))
+}
+
+fn hand_out_listener(listener: &OwnedFd, mounts: Duration) -> Result<(), Failure> {
+    let mounts_us = u32::try_from(mounts.as_micros()).unwrap_or(u32::MAX);
+    let listening = Setup::Listening { mounts_us };
+    protocol::send(slot(SETUP), &listening, &[listener.as_fd()])
         .map_err(at("hand out the listener"))
 }
 

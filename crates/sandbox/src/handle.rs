@@ -248,8 +248,13 @@ async fn read(shared: Arc<Shared>, link: Weak<Link>, mut child: Child) {
 fn deliver(shared: &Shared, link: &Weak<Link>, answer: Answer, descriptors: Vec<OwnedFd>) {
     let Some(link) = link.upgrade() else { return };
     let reply = match answer.outcome {
-        Outcome::Created { sandbox, group } => {
-            match Sandbox::assemble(link, sandbox, group, descriptors) {
+        Outcome::Created {
+            sandbox,
+            group,
+            mounts_us,
+        } => {
+            let mounts = Duration::from_micros(mounts_us.into());
+            match Sandbox::assemble(link, sandbox, group, mounts, descriptors) {
                 Ok(sandbox) => Reply::Sandbox(Box::new(sandbox)),
                 Err(failure) => Reply::Outcome(Outcome::Failed(failure)),
             }

@@ -87,6 +87,8 @@ pub(crate) enum Outcome {
         sandbox: u64,
         /// None where the machine has no control groups.
         group: Option<GroupFiles>,
+        /// How long its mounts took.
+        mounts_us: u32,
     },
     Unpacked {
         tree: u64,

@@ -108,6 +108,7 @@ pub struct Sandbox {
     output: Option<pipe::Receiver>,
     pub(crate) talk: Talk,
     meter: Option<Meter>,
+    mounts: Duration,
     destroyed: bool,
 }
 
@@ -117,6 +118,7 @@ impl Sandbox {
         link: Arc<Link>,
         id: u64,
         group: Option<GroupFiles>,
+        mounts: Duration,
         descriptors: Vec<OwnedFd>,
     ) -> Result<Self, Failure> {
         let mut descriptors = descriptors.into_iter();
@@ -147,6 +149,7 @@ impl Sandbox {
             output: Some(output),
             talk,
             meter: group.map(Meter::new),
+            mounts,
             destroyed: false,
         })
     }
@@ -159,6 +162,11 @@ impl Sandbox {
     /// Read end of stdout and stderr, non-blocking. Taken once.
     pub fn take_output(&mut self) -> Option<pipe::Receiver> {
         self.output.take()
+    }
+
+    /// How long its own mounts took, when it was made.
+    pub fn mounts(&self) -> Duration {
+        self.mounts
     }
 
     /// Mounts code at /var/task, once, in a sandbox that was made without. What runs there must not hold that folder.

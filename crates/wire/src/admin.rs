@@ -113,14 +113,16 @@ pub struct StartLine {
     pub start: String,
     /// `success`, `error`, `timeout` or `out-of-memory`.
     pub outcome: String,
-    /// The whole: the sum of the six that follow.
+    /// The whole: the sum of the seven that follow.
     pub total_us: u64,
     /// Until an environment was begun to be made.
     pub queue_us: u64,
     /// Until the code was there: unpacked, or found unpacked.
     pub code_us: u64,
-    /// Making of the sandbox, its mounts included.
+    /// Making of the sandbox; where it was made ahead, its preparation for the function.
     pub sandbox_us: u64,
+    /// Mounts inside the sandbox; where it was made ahead, of the code alone.
+    pub mounts_us: u64,
     /// INITs that failed before.
     pub failed_init_us: u64,
     /// From the program's start until it asked for its first event.

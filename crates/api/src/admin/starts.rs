@@ -22,7 +22,9 @@ pub(super) fn answer(context: &Context<'_>, function: &str) -> Result<Response<B
 
 fn line(start: PastStart) -> StartLine {
     let times = start.times;
-    let (queue_us, code_us, sandbox_us) = (us(times.queue), us(times.code), us(times.sandbox));
+    let (queue_us, code_us) = (us(times.queue), us(times.code));
+    let (sandbox_us, mounts_us) = (us(times.sandbox), us(times.mounts));
+    let made_us = queue_us + code_us + sandbox_us + mounts_us;
     let (failed_init_us, program_us) = (us(times.failed_init), us(times.program));
     let handler_us = us(times.handler);
     StartLine {
@@ -30,10 +32,11 @@ fn line(start: PastStart) -> StartLine {
         request_id: start.request_id.to_string(),
         start: start.kind.as_str().to_owned(),
         outcome: start.outcome.as_str().to_owned(),
-        total_us: queue_us + code_us + sandbox_us + failed_init_us + program_us + handler_us,
+        total_us: made_us + failed_init_us + program_us + handler_us,
         queue_us,
         code_us,
         sandbox_us,
+        mounts_us,
         failed_init_us,
         program_us,
         handler_us,

@@ -18,7 +18,7 @@ pub(super) fn advice(function: &str, start: &StartLine) -> String {
         Part::Code => format!(
             "unpacking the code {takes}: it is done once, and again when the server forgets it (`code_cache_mib`); a smaller package is unpacked sooner"
         ),
-        Part::Sandbox => format!(
+        Part::Sandbox | Part::Mounts => format!(
             "making the sandbox {takes}: it takes a few milliseconds unless the machine is busy; `lambkin doctor` shows what it lacks"
         ),
         Part::FailedInit => format!(

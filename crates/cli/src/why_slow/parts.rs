@@ -8,6 +8,7 @@ pub(super) enum Part {
     Queue,
     Code,
     Sandbox,
+    Mounts,
     FailedInit,
     /// The whole of what the program did, where it does not tell the four below.
     Program,
@@ -24,6 +25,7 @@ impl Part {
             Self::Queue => "queue",
             Self::Code => "code",
             Self::Sandbox => "sandbox",
+            Self::Mounts => "mounts",
             Self::FailedInit => "failed INIT",
             Self::Program => "program",
             Self::Interpreter => "interpreter",
@@ -41,6 +43,7 @@ pub(super) fn parts(start: &StartLine) -> Vec<(Part, u64)> {
         (Part::Queue, start.queue_us),
         (Part::Code, start.code_us),
         (Part::Sandbox, start.sandbox_us),
+        (Part::Mounts, start.mounts_us),
     ];
     if start.failed_init_us > 0 {
         parts.push((Part::FailedInit, start.failed_init_us));

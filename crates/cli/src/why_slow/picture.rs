@@ -116,7 +116,7 @@ fn modules(start: &StartLine, load_began_us: u64) -> impl Iterator<Item = Bar> {
 fn color(part: Part) -> &'static str {
     match part {
         Part::Queue | Part::Code => "#a5a5a5",
-        Part::Sandbox => "#70ad47",
+        Part::Sandbox | Part::Mounts => "#70ad47",
         Part::FailedInit => "#c00000",
         Part::Program | Part::Interpreter | Part::Bootstrap => "#5b9bd5",
         Part::Imports => "#ed7d31",
@@ -151,11 +151,11 @@ mod tests {
             program.modules[3].name = "</text><script>&\"".into();
         }
         let svg = drawn("f", &start);
-        assert_eq!(svg.matches("<rect ").count(), 1 + 8 + 4);
+        assert_eq!(svg.matches("<rect ").count(), 1 + 9 + 4);
         assert!(svg.contains("&lt;/text&gt;&lt;script&gt;&amp;&quot;") && !svg.contains("<script"));
         // The imports begin after 20 ms of 400, and take three quarters.
         assert!(
-            svg.contains("<rect x=\"300.0\" y=\"177\" width=\"450.0\""),
+            svg.contains("<rect x=\"300.0\" y=\"199\" width=\"450.0\""),
             "{svg}"
         );
         assert!(svg.ends_with("</svg>\n"));

@@ -83,11 +83,12 @@ async fn create(
     let Obtained {
         mut sandbox,
         start,
+        mounts,
         waits,
         before,
     } = obtain(host, &function.name, &recipe, code).await?;
-    clock.made(start);
     clock.done(Stage::Sandbox);
+    clock.made(start, mounts);
     let listener = sandbox.take_listener().ok_or(Unavailable::Incomplete)?;
     let output = sandbox.take_output().ok_or(Unavailable::Incomplete)?;
     let stream: Arc<str> = stream_name(function, now()).into();

@@ -5,12 +5,16 @@ use crate::reserve::Recipe;
 use lambkin_model::{FunctionName, Start};
 use lambkin_sandbox::{CodeTree, Error, Sandbox, Usage};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// With its code, and nothing else of its function's yet.
 pub(super) struct Obtained {
     pub(super) sandbox: Sandbox,
     /// How the first invoke gets it.
     pub(super) start: Start,
+    /// How long it took to mount what was to be mounted now.
+    pub(super) mounts: Duration,
     /// A program waits in it for its environment.
     pub(super) waits: bool,
     /// What it used before it was a function's.
@@ -25,10 +29,12 @@ pub(super) async fn obtain(
     code: CodeTree,
 ) -> Result<Obtained, Error> {
     if let Some(ready) = host.reserve.take(function, recipe) {
+        let began = Instant::now();
         match ready.adopt(&code).await {
             Ok((sandbox, waits)) => {
                 return Ok(Obtained {
                     start: Start::Pooled,
+                    mounts: began.elapsed(),
                     waits,
                     before: sandbox.usage().unwrap_or_default(),
                     sandbox,
@@ -37,9 +43,11 @@ pub(super) async fn obtain(
             Err(error) => tracing::warn!(%error, "cannot use a sandbox that was made ahead"),
         }
     }
+    let sandbox = host.spawner.create(&recipe.spec(Some(code))).await?;
     Ok(Obtained {
-        sandbox: host.spawner.create(&recipe.spec(Some(code))).await?,
         start: Start::Cold,
+        mounts: sandbox.mounts(),
+        sandbox,
         waits: false,
         before: Usage::default(),
     })

@@ -14,8 +14,10 @@ pub struct Times {
     pub queue: Duration,
     /// Until the code was unpacked; nothing but a look-up where it was.
     pub code: Duration,
-    /// Making of the sandbox, its mounts included.
+    /// Making of the sandbox, or its preparation for the function if it was there.
     pub sandbox: Duration,
+    /// Mounts inside the sandbox: of all that it shows, or of the code alone if it was there.
+    pub mounts: Duration,
     /// INITs that failed before the one that succeeded, or all if none did.
     pub failed_init: Duration,
     /// From the program's start to its first call of `next`.
@@ -62,9 +64,11 @@ impl Clock {
         self.kind
     }
 
-    /// The environment was made in another way than the usual one.
-    pub(crate) fn made(&mut self, kind: Start) {
+    /// The sandbox is there; how, and how much of that were its mounts.
+    pub(crate) fn made(&mut self, kind: Start, mounts: Duration) {
         self.kind = kind;
+        self.times.mounts = mounts.min(self.times.sandbox);
+        self.times.sandbox -= self.times.mounts;
     }
 
     /// A stage is over, and the next one begins.
@@ -144,18 +148,20 @@ mod tests {
             tokio::time::advance(Duration::from_millis(ms)).await;
             clock.done(stage);
         }
+        clock.made(Start::Pooled, Duration::from_millis(100));
         clock.initialised(Phase::Init, Duration::from_millis(4_000), None);
         let times = clock.end(first(50_000)).times;
         let parts = [
             times.queue,
             times.code,
             times.sandbox,
+            times.mounts,
             times.program,
             times.handler,
         ];
         assert_eq!(
             parts.map(|part| part.as_millis()),
-            [1, 20, 300, 4_000, 50_000]
+            [1, 20, 200, 100, 4_000, 50_000]
         );
     }
 

@@ -31,6 +31,7 @@ impl EventLoop {
             control,
             output,
             listener: None,
+            mounts_us: 0,
         });
         let cell = Cell::new(process, group, uid, work);
         if let Some(id) = self.admit(request, cell) {
@@ -52,7 +53,10 @@ impl EventLoop {
     pub(super) fn on_setup(&mut self, id: u64) {
         match self.cells.get_mut(&id).map(|cell| &mut cell.work) {
             Some(Work::Creating(creating)) => match protocol::receive::<Setup>(&creating.setup) {
-                Ok(Some((Setup::Listening, mut sent))) => creating.listener = sent.pop(),
+                Ok(Some((Setup::Listening { mounts_us }, mut sent))) => {
+                    creating.listener = sent.pop();
+                    creating.mounts_us = mounts_us;
+                }
                 Ok(Some((Setup::Space, mut sent))) => self.keep_space(id, sent.pop()),
                 Ok(Some((Setup::Failed(failure), _))) => self.fail_creation(id, failure),
                 Ok(None) => self.hand_over(id),
@@ -100,6 +104,7 @@ impl EventLoop {
             Outcome::Created {
                 sandbox: id,
                 group: group.map(Group::files),
+                mounts_us: creating.mounts_us,
             },
             vec![listener, creating.output, creating.control],
         );

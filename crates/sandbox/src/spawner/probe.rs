@@ -71,7 +71,7 @@ fn hear(begun: &Begun, until: Instant) -> Result<(), Failure> {
     loop {
         wait(&begun.setup, until)?;
         match protocol::receive::<Setup>(&begun.setup).map_err(at("hear a new process"))? {
-            Some((Setup::Listening | Setup::Space, _)) => {}
+            Some((Setup::Listening { .. } | Setup::Space, _)) => {}
             Some((Setup::Failed(failure), _)) => return Err(failure),
             None => break,
         }

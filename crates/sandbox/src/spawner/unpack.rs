@@ -79,7 +79,7 @@ impl EventLoop {
             return;
         };
         match protocol::receive::<Setup>(setup) {
-            Ok(Some((Setup::Listening | Setup::Space, _))) => {}
+            Ok(Some((Setup::Listening { .. } | Setup::Space, _))) => {}
             Ok(Some((Setup::Failed(failure), _))) => self.conclude(id, Outcome::Failed(failure)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Ok(None) | Err(_) => self.forget_setup(id),
