@@ -91,21 +91,24 @@ async fn starts_of_true(process: SpawnerProcess, starts: usize) {
     let spawner = process.connect().expect("a handle");
     let code = package(&spawner).await;
     let (mut ended, mut gone, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+    let mut programs = Vec::new();
     for round in 0..WARM_UP + starts {
         let floor = bare_clone();
         let start = Instant::now();
         let sandbox = create(&spawner, &code).await;
-        run(&sandbox).await;
-        let program = start.elapsed();
+        let program = run(&sandbox).await;
+        let end = start.elapsed();
         sandbox.destroy().await;
         if round >= WARM_UP {
             bare.push(floor);
-            ended.push(program);
+            programs.push(program);
+            ended.push(end);
             gone.push(start.elapsed());
         }
     }
     for (name, times) in [
         ("lambkin", &mut ended),
+        ("lambkin-once-made", &mut programs),
         ("lambkin-and-its-end", &mut gone),
         ("bare-clone3", &mut bare),
     ] {
