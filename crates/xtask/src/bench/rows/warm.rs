@@ -15,7 +15,7 @@ const WARM_UP: Duration = Duration::from_millis(300);
 /// The echo has two speeds, by where the scheduler puts it; a round that saw both says nothing.
 const ECHOES_APART_MAX: f64 = 1.5;
 /// Then the machine is as it is.
-const TRIES: u32 = 3;
+const TRIES: u32 = 2;
 
 pub(super) struct Warm {
     ground: Rc<Ground>,
