@@ -65,6 +65,7 @@ pub(super) const BARS: &[Bar] = &[
     ratio("requests/s at 64 connections, Rust / workerd", "load-64/rust/per_second", "load-64/workerd/per_second", AtLeast(1.1)),
     ratio("requests/s at 64 connections, Node.js / serverless-offline", "load-64/nodejs/per_second", "load-64/offline-nodejs/per_second", Told),
     ratio("requests/s at 64 connections, Rust / bare relay", "load-64/rust/per_second", "load-64/relay/per_second", Told),
+    ratio("requests/s at 64 connections, Rust / bare relay with 64 programs", "load-64/rust/per_second", "load-64/relay-of-64/per_second", Told),
     ratio("requests/s at 64 connections, Rust / bare hyper echo", "load-64/rust/per_second", "load-64/echo/per_second", Told),
     ratio("requests/s at 8 connections, Rust / bare relay", "load-8/rust/per_second", "load-8/relay/per_second", Told),
     absolute("errors at 2 connections", "errors/2/count", Never),

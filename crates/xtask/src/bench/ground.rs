@@ -13,7 +13,7 @@ use super::packages;
 use super::peers::{Interpreters, Peers};
 use super::server::{Server, Setup, User};
 
-/// With more, two cores only take turns.
+/// With more, two cores only take turns; what that costs is a floor of its own where many connections are loaded.
 const RELAYED: usize = 8;
 
 pub(super) struct Ground {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use crate::bench::deploy::{self, Language};
 use crate::bench::figures::Figures;
+use crate::bench::floors::relay::Relay;
 use crate::bench::ground::{Ground, Subject};
 use crate::bench::load;
+use crate::bench::packages;
 use crate::bench::row::Row;
 
 /// Of what is there already.
@@ -19,22 +21,32 @@ const WARM_UP_MAX: Duration = Duration::from_secs(5);
 const SETTLED: Duration = Duration::from_secs(2);
 /// Of every function at 1,769 MB.
 const COMPARED: [usize; 2] = [8, 64];
+/// A relay with a program for each connection, as functions have an environment for each.
+const CROWD: usize = 64;
 /// Of the Rust function alone: with so many environments, larger ones would measure the machine's memory.
 const CROWDS: [usize; 2] = [2, 512];
 
 pub(super) struct LoadRow {
     ground: Rc<Ground>,
     others: Vec<Subject>,
+    /// Ends with the row.
+    _crowd: Relay,
 }
 
 impl LoadRow {
-    pub(super) fn prepare(ground: Rc<Ground>) -> Self {
+    pub(super) fn prepare(ground: Rc<Ground>) -> anyhow::Result<Self> {
+        let crowd = Relay::start(&packages::rust_example()?, CROWD)?;
         let mut others = vec![
             Subject::other("echo", ground.echo.address(), "/"),
             Subject::other("relay", ground.relay.address(), "/"),
+            Subject::other("relay-of-64", crowd.address(), "/"),
         ];
         others.extend(ground.peers.subjects());
-        Self { ground, others }
+        Ok(Self {
+            ground,
+            others,
+            _crowd: crowd,
+        })
     }
 
     /// One number of connections, everything that takes so many beside each other.

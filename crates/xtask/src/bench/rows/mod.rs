@@ -24,7 +24,7 @@ pub(super) fn prepare(name: Name, ground: &Rc<Ground>) -> anyhow::Result<Box<dyn
     let ground = Rc::clone(ground);
     Ok(match name {
         Name::Warm => Box::new(warm::Warm::prepare(ground)?),
-        Name::Load => Box::new(load::LoadRow::prepare(ground)),
+        Name::Load => Box::new(load::LoadRow::prepare(ground)?),
         Name::First => Box::new(first::First::prepare(ground)?),
         Name::Clone => Box::new(clone::Clone::prepare(ground)?),
         Name::Burst => Box::new(burst::Burst::prepare(ground)?),
