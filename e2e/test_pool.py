@@ -20,7 +20,7 @@ UNIQUE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AW
           "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_LOG_GROUP_NAME", "_X_AMZN_TRACE_ID"}
 
 PYTHON = """
-import gc, locale, os, resource, signal, stat, sys, time
+import ctypes, gc, keyword, locale, os, resource, signal, stat, sys, time
 
 def handler(event, context):
     descriptors = {}
@@ -35,28 +35,42 @@ def handler(event, context):
         'encoding': sys.getfilesystemencoding(), 'ignored': signal.getsignal(signal.SIGPIPE), 'umask': os.umask(0o22),
         'limits': resource.getrlimit(resource.RLIMIT_NOFILE), 'group': os.getpgrp() == os.getpid(), 'task': os.listdir('.'),
         'children': open('/proc/self/task/%d/children' % os.getpid()).read(), 'meta': [str(one) for one in sys.meta_path],
-        'hooks': len(gc.callbacks), 'tmp': os.listdir('/tmp'), 'write': os.access('/var/task', os.W_OK),
+        'hooks': len(gc.callbacks), 'original': sys.orig_argv, 'seekable': sys.stdin.seekable(), 'input': repr(sys.stdin),
+        'command': open('/proc/self/cmdline').read(), 'library': ctypes.CDLL('libown.so') is not None, 'own': keyword.MINE, 'tmp': os.listdir('/tmp'), 'write': os.access('/var/task', os.W_OK),
     }
 """
 
 NODE = """
 const fs = require('fs');
+const order = [];
+process.nextTick(() => order.push('tick'));
+Promise.resolve().then(() => order.push('promise'));
 const kinds = () => fs.readdirSync('/proc/self/fd').filter((n) => n < 3).map((n) => fs.fstatSync(+n).mode & 0o170000);
 exports.handler = async () => ({
   environment: { ...process.env }, argv: process.argv, execArgv: process.execArgv, cwd: process.cwd(), descriptors: kinds(),
   stdin: fs.readFileSync(0, 'utf8'), zone: new Date(0).toString(), umask: process.umask(), paths: module.paths,
   heap: require('v8').getHeapStatistics().heap_size_limit, global: Object.keys(globalThis), tmp: fs.readdirSync('/tmp'),
-  listeners: process.eventNames().map(String), task: fs.readdirSync('.'), globalPaths: require('module').globalPaths,
+  order, command: fs.readFileSync('/proc/self/cmdline', 'utf8'), listeners: process.eventNames().map(String), task: fs.readdirSync('.'), globalPaths: require('module').globalPaths,
 });
 """
 
-SHOWS = {"python": ({"index.py": PYTHON}, {}), "node": ({"index.js": NODE}, {})}
+
+
+def library():
+    """A library of the function's own, with a module that has the name of one of Python's."""
+    own = next(Path("/usr/lib/x86_64-linux-gnu").glob("libz.so.1*"), None) or next(Path("/lib").rglob("libm.so.6"))
+    return own.read_bytes()
+
+
+SHOWS = {"python": lambda: {"index.py": PYTHON, "keyword.py": "MINE = 1\ndef iskeyword(text): return False\nkwlist = []\n",
+                            "lib/libown.so": library()},
+         "node": lambda: {"index.js": NODE}}
 
 
 def waiting(server):
     """Processes that wait in sandboxes of a server: their input is a pipe still."""
     pids = leftovers.sandbox_processes(server.process.pid)
-    return [pid for pid in pids if command(pid).endswith((".py wait ", ".cjs wait ")) and input_of(pid).startswith("pipe:")]
+    return [pid for pid in pids if command(pid).endswith((".py ", ".cjs ")) and input_of(pid).startswith("pipe:")]
 
 
 def command(pid):
@@ -129,10 +143,14 @@ def invoke(server, name):
 
 def shown(server, runtime, pools, **settings):
     deploy = Deployer(server.client())
-    name = deploy(SHOWS[runtime][0], runtime, **settings)
+    name = deploy(SHOWS[runtime](), runtime, **settings)
     if pools:
         wait_filled(server)
+        waited = waiting(server)
     told = invoke(server, name)
+    if pools:
+        assert starts(server, name) == {"pooled": 1}
+        assert any(input_of(pid) == "/dev/null" for pid in waited), "one that waited serves"
     server.client().delete_function(FunctionName=name)
     for variable in UNIQUE:
         told["environment"].pop(variable, None)

@@ -1,11 +1,13 @@
 """Copies multiply with the load and are distinct; limits end in 429, not in collapse."""
 
 import json
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 from botocore.exceptions import ClientError
 from conftest import Deployer
+from harness import leftovers
 from harness.server import BINARY, Server
 
 COPIES = 40
@@ -76,8 +78,8 @@ def test_a_burst_gets_no_more_environments_than_drain_it(server, deploy):
     with ThreadPoolExecutor(200) as pool:
         answers = list(pool.map(call, range(200)))
     assert [number for _, number in answers] == list(range(200))
-    # One for each would be 200. The first ready ones drain the queue while the others still start.
-    assert len({copy for copy, _ in answers}) < 100
+    # One for each would be 200. The first ready ones drain the queue while the others still start, or never do.
+    assert len(leftovers.sandbox_processes(server.process.pid)) < 2 * 100
 
 
 SLOW_TO_START = """
@@ -90,11 +92,13 @@ def handler(event, context):
 
 def test_starts_that_wait_keep_no_others_from_starting(deploy, invoke):
     name = deploy({"index.py": SLOW_TO_START}, MemorySize=128, Timeout=30)
+    # Eight for each processor, of which two start at a time.
+    count = 8 * os.cpu_count()
     began = time.monotonic()
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda _: invoke(name, {}), range(16)))
-    # Two seconds, and one; in fours it would take ten. Two more are for a loaded machine.
-    assert time.monotonic() - began < 3 + 2 + 2
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(lambda _: invoke(name, {}), range(count)))
+    # Two seconds, and one; a quarter at a time would take nine. Three more are for a loaded machine.
+    assert time.monotonic() - began < 3 + 3
 
 
 def test_what_rests_makes_room_for_what_is_wanted(tmp_path):

@@ -13,18 +13,18 @@ SLOW = {
     "python": {
         "index.py": "import json\nimport slow\nimport time\ntime.sleep(0.1)\ndef handler(e, c):\n    return 'done'\n",
         "slow/__init__.py": "from . import core\n",
-        "slow/core.py": "import time\ntime.sleep(0.5)\n",
+        "slow/core.py": "import time\ntime.sleep(2)\n",
     },
     "node": {
         "index.js": SLEEP_NODE + "require('slow');\nsleep(100);\nexports.handler = async () => 'done';\n",
         "node_modules/slow/index.js": "require('./core.js');\n",
-        "node_modules/slow/core.js": SLEEP_NODE + "sleep(500);\n",
+        "node_modules/slow/core.js": SLEEP_NODE + "sleep(2000);\n",
     },
     "esm": {
         "index.mjs": "import './elsewhere.mjs';\nimport 'slow';\nexport const handler = async () => 'done';\n",
         "elsewhere.mjs": SLEEP_NODE + "sleep(100);\n",
         "node_modules/slow/index.js": "require('./core.js');\n",
-        "node_modules/slow/core.js": SLEEP_NODE + "sleep(500);\n",
+        "node_modules/slow/core.js": SLEEP_NODE + "sleep(2000);\n",
     },
 }
 MODULES = {
@@ -95,9 +95,9 @@ def test_what_is_slow_is_named_with_its_share(server, deploy, invoke, language, 
     modules = {module["name"]: module for module in program["modules"]}
     index, package, core = (modules[module] for module in MODULES[language])
     assert [one["depth"] for one in (index, package, core)] == [0, 1, 2]
-    assert core["self_us"] >= 500_000 and package["self_us"] < 500_000 <= package["total_us"]
-    assert program["imports_us"] >= 500_000 and 100_000 <= program["init_us"] < 500_000
-    assert index["total_us"] >= 600_000 and index["self_us"] == program["init_us"]
+    assert core["self_us"] >= 2_000_000 and package["self_us"] < 2_000_000 <= package["total_us"]
+    assert program["imports_us"] >= 2_000_000 and 100_000 <= program["init_us"] < 2_000_000
+    assert index["total_us"] >= 2_100_000 and index["self_us"] == program["init_us"]
     adds_up(start)
 
     drawing = tmp_path / "start.svg"

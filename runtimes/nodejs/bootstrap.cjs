@@ -4,6 +4,7 @@
 // Node.js 24 is "modern": no callbacks, handlers found by `import` alone, failures of the process are its own.
 'use strict';
 
+const fs = require('fs');
 const start = require('./lambkin-start.cjs'); // first: it notes when the runtime began
 const { RuntimeApi } = require('./lambkin-api.cjs');
 const { current, logFailure, patchConsole } = require('./lambkin-console.cjs');
@@ -203,5 +204,6 @@ async function invokeStreaming(id, headers, body) {
   };
 }
 
-if (process.argv[2] === 'wait') require('./lambkin-wait.cjs').wait(api).then(main);
+// Whoever starts one late gives it nothing to read. Outside of a promise, as then.
+if (fs.fstatSync(0).isFIFO()) require('./lambkin-wait.cjs').wait(api).then(() => setImmediate(main));
 else main();

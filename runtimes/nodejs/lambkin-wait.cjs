@@ -36,7 +36,6 @@ function become(text) {
   fs.openSync('/dev/null', 'r');
   // The function's code has come to this folder; so far it was an empty one.
   process.chdir(process.env.LAMBDA_TASK_ROOT);
-  process.argv.pop();
 }
 
 module.exports = { wait };

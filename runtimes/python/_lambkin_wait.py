@@ -1,9 +1,11 @@
 """What a Python does that is started before it is known for which function.
 
-It loads what most functions import, then waits for its environment on standard input: `NAME=VALUE`, each
-ended by a zero byte, and then the end. From there on nothing may tell it from one that was started late.
+It loads what most functions import, connects to the Runtime API, then waits for its environment on standard input:
+`NAME=VALUE`, each ended by a zero byte, and then the end. From there on nothing may tell it from one that was started
+late.
 """
 
+import io
 import os
 import sys
 import time
@@ -17,12 +19,21 @@ _LOADED_AHEAD = ("base64", "collections", "contextlib", "datetime", "functools",
 _READ_BYTES = 64 << 10
 
 
-def wait():
-    for name in _LOADED_AHEAD:
-        import_module(name)
+def wait(connect):
+    ahead = load_ahead()
+    api = connect()
     environment = read_all(0)
     _lambkin_start.runtime_begins()
     become(environment)
+    give_way(ahead)
+    return api
+
+
+def load_ahead():
+    before = set(sys.modules)
+    for name in _LOADED_AHEAD:
+        import_module(name)
+    return set(sys.modules) - before
 
 
 def read_all(descriptor):
@@ -41,9 +52,27 @@ def become(text):
     if own is not None:
         os.environ.setdefault("LC_CTYPE", own)
     time.tzset()
+    close_input()
+    # The function's code has come to this folder; so far it was an empty one.
+    os.chdir(os.environ["LAMBDA_TASK_ROOT"])
+
+
+def close_input():
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    # The function's code has come to this folder; so far it was an empty one.
-    os.chdir(os.environ["LAMBDA_TASK_ROOT"])
-    sys.argv.pop()
+    # A stream keeps what it once found its file to be.
+    raw = io.FileIO(0, "rb", closefd=False)
+    raw.name = "<stdin>"
+    old = sys.stdin
+    new = io.TextIOWrapper(io.BufferedReader(raw), encoding=old.encoding, errors=old.errors)
+    new.mode = "r"
+    sys.stdin = sys.__stdin__ = new
+
+
+def give_way(ahead):
+    """A module of the function's own stands before one of Python's that has the same name, if nobody has loaded that."""
+    own = {name.partition(".")[0] for name in os.listdir(".")}
+    if not own.isdisjoint(ahead):
+        for name in ahead:
+            del sys.modules[name]

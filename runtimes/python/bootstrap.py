@@ -3,15 +3,18 @@
 It only hands over: Python compiles a script at every start, and a module once.
 """
 
-import sys
+import os
+import stat
 
 from _lambkin_runtime import connect, main, prepare
 
 if __name__ == "__main__":
     prepare()
-    api = connect()
-    if sys.argv[1:] == ["wait"]:
+    # Whoever starts one late gives it nothing to read.
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
         from _lambkin_wait import wait
 
-        wait()
+        api = wait(connect)
+    else:
+        api = connect()
     main(api)

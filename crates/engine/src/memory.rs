@@ -14,6 +14,9 @@ const READING_AGE_MAX: Duration = Duration::from_millis(100);
 /// imports.
 const EXPECTED_BYTES: u64 = 48 << 20;
 
+/// What the end of an environment that rests gives back at least: its interpreter's own pages.
+const GIVEN_BACK_BYTES: u64 = 16 << 20;
+
 /// The machine's memory.
 #[derive(Debug)]
 pub(crate) struct Memory {
@@ -37,7 +40,7 @@ impl Memory {
         }
     }
 
-    /// How many environments of usual size would have to end before one of that size fits beside what runs, all of it
+    /// How many environments that rest would have to end before one of that size fits beside what runs, all of it
     /// used.
     pub(crate) fn short_of(&self, environment_bytes: u64) -> usize {
         let now = Instant::now();
@@ -55,6 +58,15 @@ impl Memory {
         *reading = Some(current);
         short_of
     }
+
+    /// So many that rested end now, and one more is made in their place: the present reading sees neither.
+    pub(crate) fn will_have(&self, ended: usize) {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reading) = reading.as_mut() {
+            reading.available_bytes += ended as u64 * GIVEN_BACK_BYTES;
+            reading.admitted_since += 1;
+        }
+    }
 }
 
 impl Reading {
@@ -63,7 +75,7 @@ impl Reading {
         let wanted = taken.saturating_add(environment_bytes);
         let short = wanted.saturating_sub(self.available_bytes);
         self.admitted_since += u64::from(short == 0);
-        usize::try_from(short.div_ceil(EXPECTED_BYTES)).unwrap_or(usize::MAX)
+        usize::try_from(short.div_ceil(GIVEN_BACK_BYTES)).unwrap_or(usize::MAX)
     }
 }
 
@@ -140,6 +152,8 @@ mod tests {
         assert_eq!(short_of(&mut reading), 0);
         assert_eq!(short_of(&mut reading), 0);
         assert_eq!(short_of(&mut reading), 1, "two more are expected to grow");
+        reading.available_bytes += GIVEN_BACK_BYTES;
+        assert_eq!(short_of(&mut reading), 0);
     }
 
     #[test]

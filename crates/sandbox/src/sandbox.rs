@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lambkin_init::message::{Command, Stdin};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::net::TcpListener;
 use tokio::net::unix::pipe;
 
@@ -159,6 +160,18 @@ impl Sandbox {
         self.listener.take()
     }
 
+    /// Whether a program inside has connected to the listener, which has not been taken yet.
+    pub fn has_caller(&self) -> bool {
+        self.listener.as_ref().is_some_and(|listener| {
+            let mut wanted = [PollFd::new(listener, PollFlags::IN)];
+            let now = Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            };
+            matches!(poll(&mut wanted, Some(&now)), Ok(1..))
+        })
+    }
+
     /// Read end of stdout and stderr, non-blocking. Taken once.
     pub fn take_output(&mut self) -> Option<pipe::Receiver> {
         self.output.take()
@@ -169,7 +182,7 @@ impl Sandbox {
         self.mounts
     }
 
-    /// Mounts code at /var/task, once, in a sandbox that was made without. What runs there must not hold that folder.
+    /// Mounts code at /var/task, once, in a sandbox that was made without. A program that works in that folder has to enter it again.
     ///
     /// # Errors
     /// Fails if it has code already; then, as after any other failure, only `destroy` is left.

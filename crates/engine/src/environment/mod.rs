@@ -71,9 +71,9 @@ pub(crate) struct Host {
     /// What connections out of environments are decided by.
     pub(crate) rules: Arc<PresentRules>,
     pub(crate) gateway: Arc<Gateway>,
-    /// Where the time of starts went.
     /// Who may start.
     pub(crate) launches: Launches,
+    /// Where the time of starts went.
     pub(crate) starts: RecentStarts,
     pub(crate) memory: Memory,
     /// Sandboxes that are there already.
@@ -93,10 +93,8 @@ impl Host {
     /// How many environments would have to end before the machine can bear one more with that much memory.
     pub(crate) fn short_of(&self, memory_bytes: u64) -> usize {
         let there = self.owners.len() + self.reserve.len();
-        match there < self.environments_max {
-            true => self.memory.short_of(memory_bytes),
-            false => 1,
-        }
+        let of_memory = self.memory.short_of(memory_bytes);
+        of_memory.max(usize::from(there >= self.environments_max))
     }
 }
 

@@ -63,6 +63,8 @@ impl Inner {
         let rows = self.store.functions();
         rows.replace(Arc::clone(&settled), current.revision_id)
             .await?;
+        // What the old one needed meanwhile is not needed any more.
+        self.pools.foresee(&settled);
         if let Some(before) = self.registry.settle(Arc::clone(&settled)) {
             self.pools.retire(name);
             if before.code.blob != settled.code.blob {

@@ -41,18 +41,18 @@ impl Pools {
     /// Ends so many of what only waits: sandboxes of no function first, then the environments that have rested
     /// longest, whosever they are. Ends none if that is not enough.
     pub(crate) fn make_room(&self, count: usize) -> bool {
+        let of_nobody = self.host.reserve.len();
         let mut resting = Vec::new();
-        {
-            let generations = self.read();
-            for generation in generations.values() {
+        if of_nobody < count {
+            for generation in self.read().values() {
                 resting.extend(generation.resting());
             }
         }
-        let of_nobody = self.host.reserve.len();
         if of_nobody + resting.len() < count {
             return false;
         }
         self.host.reserve.give_up(count);
+        self.host.memory.will_have(count);
         let more = count.saturating_sub(of_nobody);
         resting.sort_unstable_by_key(|(since, ..)| *since);
         for (_, generation, slot) in resting.into_iter().take(more) {
@@ -100,9 +100,12 @@ impl Pools {
     pub(crate) fn foresee(&self, function: &Function) {
         let settings = &function.settings;
         let runtimes = &self.host.runtimes;
-        if let Ok(launch) = runtimes.launch(settings.runtime, settings.memory_mb) {
-            let recipe = Arc::new(Recipe::new(&launch, settings));
-            self.host.reserve.serve(&function.name, &recipe);
+        match runtimes.launch(settings.runtime, settings.memory_mb) {
+            Ok(launch) => {
+                let recipe = Arc::new(Recipe::new(&launch, settings));
+                self.host.reserve.serve(&function.name, &recipe);
+            }
+            Err(_) => self.host.reserve.forget(&function.name),
         }
     }
 

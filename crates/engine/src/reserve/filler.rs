@@ -4,12 +4,15 @@ use super::Ready;
 use crate::environment::Host;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// After the last environment that was made for an invocation, and between two looks whether one is being made: its
 /// INIT and the first invokes come first.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Between two looks at what waits.
 const REVIEW: Duration = Duration::from_secs(30);
+/// Of the machine's memory, for one more: an interpreter that does nothing.
+const EXPECTED_BYTES: u64 = 64 << 20;
 /// After a failure, which the next try is likely to meet again.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 
@@ -31,21 +34,21 @@ pub(crate) async fn fill(host: Arc<Host>) {
         () = host.stop.cancelled() => {}
     }
     let all = host.reserve.shelves().clear();
-    for ready in all {
-        ready.destroy().await;
-    }
+    let ends: JoinSet<()> = all.into_iter().map(Ready::destroy).collect();
+    ends.join_all().await;
 }
 
 async fn make_what_lacks(host: &Host) {
     loop {
         let_others_go_first(host).await;
-        let Some((recipe, gone)) = host.reserve.shelves().lack() else {
+        if host.short_of(EXPECTED_BYTES) > 0 {
+            return;
+        }
+        let lack = host.reserve.shelves().lack();
+        let Some((recipe, gone)) = lack else {
             return;
         };
         drop(gone);
-        if host.short_of(recipe.memory_bytes()) > 0 {
-            return;
-        }
         match Ready::make(&host.reserve.spawner, &recipe).await {
             Ok(ready) => {
                 let unwanted = host.reserve.shelves().put(&recipe, ready);

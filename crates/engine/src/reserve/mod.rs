@@ -61,7 +61,7 @@ impl Reserve {
         drop(spare);
     }
 
-    /// One for an environment of that function, made long ago.
+    /// One for an environment of that function.
     pub(crate) fn take(&self, function: &FunctionName, recipe: &Arc<Recipe>) -> Option<Ready> {
         let (taken, spare) = self.shelves().take(function, recipe);
         drop(spare);

@@ -2,10 +2,18 @@
 
 use super::Recipe;
 use lambkin_sandbox::{CodeTree, Error, Sandbox, Spawner};
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// CPU for a program that starts ahead, in thousandths of a core: it is in no hurry, and others are.
 const MILLICORES: u32 = 500;
+
+/// Between two looks whether a program waits.
+const LOOK: Duration = Duration::from_millis(5);
+/// A program that takes longer is on a machine that has other things to do, and waits for it as well.
+const LOADING_MAX: Duration = Duration::from_secs(2);
 
 /// Has run nothing of any function.
 pub(crate) struct Ready {
@@ -21,6 +29,7 @@ impl Ready {
         sandbox.set_cpu_limit(Some(MILLICORES))?;
         if let Some(program) = recipe.program() {
             sandbox.start_waiting(program).await?;
+            until_it_waits(&sandbox).await;
         }
         Ok(Self {
             sandbox,
@@ -52,6 +61,17 @@ impl Ready {
     /// Makes it the sandbox of one function; also tells whether a program waits in it.
     pub(crate) async fn adopt(self, code: &CodeTree) -> Result<(Sandbox, bool), Error> {
         self.sandbox.mount_code(code).await?;
-        Ok((self.sandbox, self.waits))
+        match self.is_sound() {
+            true => Ok((self.sandbox, self.waits)),
+            false => Err(Error::Io(io::ErrorKind::BrokenPipe.into())),
+        }
+    }
+}
+
+/// The bootstraps connect to the Runtime API when they have loaded what they load.
+async fn until_it_waits(sandbox: &Sandbox) {
+    let until = Instant::now() + LOADING_MAX;
+    while sandbox.is_quiet() && !sandbox.has_caller() && Instant::now() < until {
+        tokio::time::sleep(LOOK).await;
     }
 }

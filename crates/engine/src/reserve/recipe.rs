@@ -7,15 +7,18 @@ use lambkin_sandbox::{CodeTree, Program, Root, Spec};
 
 /// Variables that programs and their libraries read as they start: one that waits has not seen them. Whole names, or
 /// how names begin.
-const READ_AT_START: [&str; 10] = [
+const READ_AT_START: [&str; 13] = [
     "AWS_LAMBDA_EXEC_WRAPPER",
     "GCONV_PATH",
     "GLIBC_",
+    "ICU_DATA",
     "LANG",
     "LC_",
     "LD_",
+    "LOCPATH",
     "MALLOC_",
     "NODE_",
+    "OPENSSL_",
     "PYTHON",
     "UV_",
 ];
@@ -34,19 +37,16 @@ pub(crate) struct Recipe {
 
 impl Recipe {
     pub(crate) fn new(launch: &Launch, settings: &Settings) -> Self {
+        let waits = launch.waits && !names_what_is_read_at_start(settings);
         Self {
             root: launch.root.clone(),
             memory_bytes: u64::from(settings.memory_mb) << 20,
             tmp_bytes: u64::from(settings.ephemeral_mb) << 20,
-            program: launch
-                .waiting_argv
-                .clone()
-                .filter(|_| !names_what_is_read_at_start(settings))
-                .map(|argv| Program {
-                    argv,
-                    env: variables(launch),
-                    cwd: "/var/task".to_owned(),
-                }),
+            program: waits.then(|| Program {
+                argv: launch.argv.clone(),
+                env: variables(launch),
+                cwd: "/".to_owned(),
+            }),
         }
     }
 
@@ -58,10 +58,6 @@ impl Recipe {
             tmp_bytes: self.tmp_bytes,
             processes_max: Limits::PROCESSES,
         }
-    }
-
-    pub(super) fn memory_bytes(&self) -> u64 {
-        self.memory_bytes
     }
 
     pub(super) fn program(&self) -> Option<&Program> {
@@ -93,7 +89,7 @@ mod tests {
         let launch = Launch {
             root: Root::default(),
             argv: vec!["/var/lang/bin/node".into()],
-            waiting_argv: Some(vec!["/var/lang/bin/node".into(), "wait".into()]),
+            waits: true,
             env: vec![("PATH".into(), "/bin".into())],
             version: "nodejs:22".into(),
             nearest_note: None,

@@ -33,6 +33,8 @@ struct Shelf {
     /// What one of them takes.
     bytes: u64,
     needed: Instant,
+    /// When it last wanted less.
+    halved: Instant,
 }
 
 impl Shelves {
@@ -97,23 +99,36 @@ impl Shelves {
         let lacking = lacking.max_by_key(|(_, shelf)| (shelf.ready.is_empty(), shelf.needed));
         let (recipe, needed, bytes) =
             lacking.map(|(recipe, shelf)| (Arc::clone(recipe), shelf.needed, shelf.bytes))?;
-        let mut gone = Vec::new();
-        while !self.has_room(bytes) {
-            let mut others = self.shelves.values_mut();
-            let oldest = others
-                .by_ref()
-                .filter(|other| !other.ready.is_empty() && other.needed < needed)
-                .min_by_key(|other| other.needed)?;
-            gone.extend(oldest.ready.pop_front());
-            oldest.wanted = oldest.ready.len();
+        let older = self.shelves.values().filter(|other| other.needed < needed);
+        let (older_bytes, older_count) = older.fold((0, 0), |(bytes, count), other| {
+            (bytes + other.taken(), count + other.ready.len())
+        });
+        if self.taken() - older_bytes + bytes > self.bytes_max
+            || self.len() - older_count >= ALL_MAX
+        {
+            return None;
         }
+        let gone = self.shrink(self.bytes_max - bytes, ALL_MAX - 1);
         Some((recipe, gone))
     }
 
-    fn has_room(&self, bytes: u64) -> bool {
-        let taken = |shelf: &Shelf| shelf.bytes * shelf.ready.len() as u64;
-        let taken: u64 = self.shelves.values().map(taken).sum();
-        taken + bytes <= self.bytes_max && self.len() < ALL_MAX
+    fn taken(&self) -> u64 {
+        self.shelves.values().map(Shelf::taken).sum()
+    }
+
+    /// Takes from those that were needed longest ago until what is left is within bounds.
+    fn shrink(&mut self, bytes_max: u64, count_max: usize) -> Vec<Ready> {
+        let mut gone = Vec::new();
+        while self.taken() > bytes_max || self.len() > count_max {
+            let filled = self.shelves.values_mut();
+            let filled = filled.filter(|shelf| !shelf.ready.is_empty());
+            let Some(oldest) = filled.min_by_key(|shelf| shelf.needed) else {
+                break;
+            };
+            gone.extend(oldest.ready.pop_front());
+            oldest.wanted = oldest.ready.len();
+        }
+        gone
     }
 
     /// One that was made; comes back if nobody has the recipe any more.
@@ -121,6 +136,7 @@ impl Shelves {
         let Some(shelf) = self.shelves.get_mut(recipe) else {
             return Some(ready);
         };
+        shelf.measure(ready.bytes());
         shelf.ready.push_back(ready);
         None
     }
@@ -134,8 +150,10 @@ impl Shelves {
         let mut gone = Vec::new();
         for shelf in self.shelves.values_mut() {
             let more = shelf.ready.len().min(count - gone.len());
-            gone.extend(shelf.ready.drain(..more));
-            shelf.wanted = shelf.ready.len();
+            if more > 0 {
+                gone.extend(shelf.ready.drain(..more));
+                shelf.wanted = shelf.ready.len();
+            }
         }
         gone
     }
@@ -146,6 +164,7 @@ impl Shelves {
         for shelf in self.shelves.values_mut() {
             gone.extend(shelf.review());
         }
+        gone.extend(self.shrink(self.bytes_max, ALL_MAX));
         gone
     }
 
@@ -172,6 +191,7 @@ impl Shelf {
             wanted: 1,
             bytes: EXPECTED_BYTES,
             needed: Instant::now(),
+            halved: Instant::now(),
         }
     }
 
@@ -186,21 +206,31 @@ impl Shelf {
         taken
     }
 
+    /// Without control groups nothing is measured.
+    fn measure(&mut self, bytes: u64) {
+        if bytes > 0 {
+            self.bytes = bytes;
+        }
+    }
+
+    fn taken(&self) -> u64 {
+        self.bytes * self.ready.len() as u64
+    }
+
     fn lacks(&self) -> bool {
         self.ready.len() < self.wanted
     }
 
     fn review(&mut self) -> Vec<Ready> {
         self.ready.retain(Ready::is_sound);
-        // Without control groups nothing is measured.
-        let measured = self.ready.iter().map(Ready::bytes).max();
-        if let Some(bytes) = measured.filter(|bytes| *bytes > 0) {
-            self.bytes = bytes;
+        if let Some(bytes) = self.ready.iter().map(Ready::bytes).max() {
+            self.measure(bytes);
         }
         self.ready.iter().for_each(Ready::rest);
-        if self.needed.elapsed() > PATIENCE && self.wanted > 1 {
-            self.wanted /= 2;
-            self.needed = Instant::now();
+        let now = Instant::now();
+        if now - self.needed.max(self.halved) > PATIENCE {
+            self.wanted = (self.wanted / 2).max(1);
+            self.halved = now;
         }
         self.ready
             .split_off(self.wanted.min(self.ready.len()))

@@ -33,7 +33,7 @@ pub(super) fn provided(runtime: Runtime, files: &Files) -> Launch {
             binds: system_node_builtins(files),
         },
         argv: vec!["/var/task/bootstrap".to_owned()],
-        waiting_argv: None,
+        waits: false,
         env: variables(&[("PATH", path), ("LD_LIBRARY_PATH", libraries)]),
         version: if al2023 {
             "provided:al2023"
@@ -87,7 +87,7 @@ pub(super) fn python(
     ];
     Launch {
         root: Root { binds },
-        waiting_argv: Some(to_wait(&argv)),
+        waits: true,
         argv,
         env,
         version: format!("python:{}", one.version),
@@ -129,7 +129,7 @@ pub(super) fn node(
     ];
     Launch {
         root: Root { binds },
-        waiting_argv: Some(to_wait(&argv)),
+        waits: true,
         argv,
         env: variables(&[
             ("PATH", PATH),
@@ -139,12 +139,6 @@ pub(super) fn node(
         version: format!("nodejs:{}", one.version),
         nearest_note: None,
     }
-}
-
-/// Our bootstraps take a word for it.
-fn to_wait(argv: &[String]) -> Vec<String> {
-    let word = "wait".to_owned();
-    argv.iter().cloned().chain([word]).collect()
 }
 
 /// A Python that was built with a shared library has it beside its `lib` folder's own.

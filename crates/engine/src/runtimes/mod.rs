@@ -74,9 +74,8 @@ pub struct Launch {
     pub root: Root,
     /// Its command.
     pub argv: Vec<String>,
-    /// The same, to wait on its standard input for the environment of a function whose code is mounted by then; none
-    /// if it cannot.
-    pub waiting_argv: Option<Vec<String>>,
+    /// Whether it waits for the environment of a function, whose code is mounted by then, if its input is a pipe.
+    pub waits: bool,
     /// Variables beside those that every function gets.
     pub env: Vec<(String, String)>,
     /// For INIT_START, for instance `python:3.11.7`.

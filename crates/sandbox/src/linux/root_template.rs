@@ -33,7 +33,7 @@ const HIDDEN: [&str; 5] = [
     "usr/share/node_modules",
     "usr/lib/python3/dist-packages",
 ];
-const FOLDERS: [&str; 8] = [
+const FOLDERS: [&str; 9] = [
     "etc",
     "opt",
     "proc",
@@ -42,6 +42,9 @@ const FOLDERS: [&str; 8] = [
     "var/lang",
     "var/runtime",
     "var/task",
+    // The loader of libraries remembers, for as long as a process lives, that a folder is missing: this one may come
+    // with the code.
+    "var/task/lib",
 ];
 /// What images of AWS start; here for programs that look for it.
 const ENTRYPOINT: &str = "#!/bin/sh\nexport _HANDLER=\"$1\"\nexec /var/runtime/bootstrap\n";

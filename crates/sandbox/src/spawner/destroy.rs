@@ -53,6 +53,8 @@ impl EventLoop {
             return;
         }
         cell.reaped = true;
+        // It would keep the mounts.
+        cell.space = None;
         let work = std::mem::replace(&mut cell.work, Work::Running);
         self.unwatch(&self.cells[&id].process);
         match work {

@@ -57,9 +57,15 @@ fn long(question: &[u8]) -> Vec<Vec<u8>> {
 }
 
 async fn resolver(answers: Answers) -> SocketAddr {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    // Somebody else may have the port of the other protocol.
+    let (socket, whole) = loop {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = socket.local_addr().unwrap();
+        if let Ok(whole) = TcpListener::bind(address).await {
+            break (socket, whole);
+        }
+    };
     let address = socket.local_addr().unwrap();
-    let whole = TcpListener::bind(address).await.unwrap();
     tokio::spawn(async move {
         let mut buffer = [0; 1_000];
         while let Ok((length, from)) = socket.recv_from(&mut buffer).await {

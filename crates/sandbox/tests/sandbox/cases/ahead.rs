@@ -5,7 +5,7 @@ use lambkin_sandbox::{Event, Exit, Program, Spec};
 use crate::place;
 
 /// Starts with an empty folder for the code, tells so, and does what it reads.
-const WAITS: &str = "ls -A /var/task | wc -l; exec 3<&0 </dev/null; cd /var/task; sh -s <&3";
+const WAITS: &str = "find /var/task -type f | wc -l; exec 3<&0 </dev/null; cd /var/task; sh -s <&3";
 
 pub(super) fn code_comes_to_sandboxes_that_wait() {
     place::with(|place| async move {
@@ -61,7 +61,7 @@ pub(super) fn code_comes_once_and_to_its_own_sandbox() {
         one.sandbox.mount_code(&code).await.expect("code");
         assert!(one.sandbox.mount_code(&code).await.is_err());
         assert_eq!(one.sh("ls /var/task").await.trim(), "hello.txt");
-        assert_eq!(other.sh("ls /var/task").await.trim(), "");
+        assert_eq!(other.sh("find /var/task -type f").await.trim(), "");
         let mut with_code = place.sandbox().await;
         assert!(with_code.sandbox.mount_code(&code).await.is_err());
         assert_eq!(with_code.sh("ls /var/task").await.trim(), "hello.txt");
