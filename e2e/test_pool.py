@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -212,7 +213,7 @@ READ_AT_START = {
 def test_variables_that_are_read_at_the_start_are_read(pooled, deployer, runtime):
     variable, value, code = READ_AT_START[runtime]
     # What Python makes of an `x` with this seed.
-    same = subprocess.run(["python3.11", "-c", "print(hash('x'))"], env={"PYTHONHASHSEED": value}, capture_output=True, text=True)
+    same = subprocess.run([sys.executable, "-c", "print(hash('x'))"], env={"PYTHONHASHSEED": value}, capture_output=True, text=True)
     code = code.replace("SAME", f"hash('x') == {same.stdout.strip()}")
     name = deployer({"index.py": code, "index.js": code}, runtime, Environment={"Variables": {variable: value}})
     time.sleep(0.5)
