@@ -71,18 +71,11 @@ SHOWS = {"python": lambda: {"index.py": PYTHON, "keyword.py": "MINE = 1\ndef isk
 def waiting(server):
     """Processes that wait in sandboxes of a server: their input is a pipe still."""
     pids = leftovers.sandbox_processes(server.process.pid)
-    return [pid for pid in pids if command(pid).endswith((".py ", ".cjs ")) and input_of(pid).startswith("pipe:")]
+    return [pid for pid in pids if command(pid).endswith((".py ", ".cjs ")) and leftovers.input_of(pid).startswith("pipe:")]
 
 
 def command(pid):
     return leftovers.command_line(pid)
-
-
-def input_of(pid):
-    try:
-        return os.readlink(f"/proc/{pid}/fd/0")
-    except OSError:
-        return ""
 
 
 def wait_filled(server, count=1):
@@ -151,7 +144,7 @@ def shown(server, runtime, pools, **settings):
     told = invoke(server, name)
     if pools:
         assert starts(server, name) == {"pooled": 1}
-        assert any(input_of(pid) == "/dev/null" for pid in waited), "one that waited serves"
+        assert any(leftovers.input_of(pid) == "/dev/null" for pid in waited), "one that waited serves"
     server.client().delete_function(FunctionName=name)
     for variable in UNIQUE:
         told["environment"].pop(variable, None)

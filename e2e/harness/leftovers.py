@@ -38,6 +38,18 @@ def sandbox_processes(server_pid):
     return [pid for pid in children(server_pid) if "__spawner" not in command_line(pid)]
 
 
+def input_of(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/fd/0")
+    except OSError:
+        return ""
+
+
+def serving_processes(server_pid):
+    """Those that are some function's: who waits for one has a pipe as its input still, and pid 1 its control socket."""
+    return {pid for pid in sandbox_processes(server_pid) if not input_of(pid).startswith(("pipe:", "socket:"))}
+
+
 def spawners(server_pid):
     """The one spawner of a server, while both live. Below it are copies that become sandboxes."""
     return [pid for pid in children(server_pid) if "__spawner" in command_line(pid) and parent(pid) == server_pid]
