@@ -1,6 +1,7 @@
 """Hostile packages: refused in AWS's words and without a trace, or unpacked with nothing hostile left in them."""
 
 import io
+import time
 import zipfile
 from pathlib import Path
 
@@ -45,7 +46,11 @@ def trees(server):
         return sum("/sandbox/code/" in line for line in Path(f"/proc/{spawner}/mountinfo").read_text().splitlines())
 
     # While it makes a sandbox it is for a moment where none can be seen.
-    return max(seen() for _ in range(20))
+    until = time.monotonic() + 0.2
+    most = seen()
+    while time.monotonic() < until:
+        most = max(most, seen())
+    return most
 
 
 def refusal(call, **arguments):

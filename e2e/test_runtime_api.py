@@ -40,7 +40,8 @@ def make(client, name, bootstrap=BOOTSTRAP, **settings):
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
     """A server of this file's own, so that what it holds can be counted."""
-    server = Server(tmp_path_factory.mktemp("runtime-api")).start()
+    # What is made ahead has descriptors of its own.
+    server = Server(tmp_path_factory.mktemp("runtime-api"), "--pool-memory-mib", "0").start()
     client = server.client()
     make(client, "raw")
     make(client, "quiet")
