@@ -68,8 +68,12 @@ impl Traffic {
 
     /// Whether there is a connection that may go.
     pub(crate) fn has_spare(&self) -> bool {
+        // Before the look: a call that ends meanwhile is either seen by it or tells. One order for both sides.
+        self.crowded.store(true, Ordering::SeqCst);
         let spare = self.spare().is_some();
-        self.crowded.store(!spare, Ordering::Relaxed);
+        if spare {
+            self.crowded.store(false, Ordering::SeqCst);
+        }
         spare
     }
 
@@ -95,7 +99,7 @@ impl Traffic {
 
     fn spare(&self) -> Option<Arc<Link>> {
         self.open_links()
-            .map(|link| (link.rank.load(Ordering::Relaxed), link))
+            .map(|link| (link.rank.load(Ordering::SeqCst), link))
             .filter(|(rank, _)| *rank < CLOSING)
             .min_by_key(|(rank, _)| *rank)
             .map(|(_, link)| link)
@@ -126,8 +130,8 @@ impl Link {
     pub(super) fn finish(&self, accepted: bool) {
         let proof = if accepted { PROVEN } else { 0 };
         self.rank
-            .store(proof | self.traffic.now(), Ordering::Relaxed);
-        if self.traffic.crowded.load(Ordering::Relaxed) {
+            .store(proof | self.traffic.now(), Ordering::SeqCst);
+        if self.traffic.crowded.load(Ordering::SeqCst) {
             self.traffic.freed.notify_one();
         }
     }
