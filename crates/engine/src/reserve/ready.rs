@@ -31,10 +31,19 @@ impl Ready {
             sandbox.start_waiting(program).await?;
             until_it_waits(&sandbox).await;
         }
-        Ok(Self {
+        Self {
             sandbox,
             waits: recipe.program().is_some(),
-        })
+        }
+        .if_sound()
+    }
+
+    /// One whose program has ended is of no use, and whoever made it had better wait before the next.
+    fn if_sound(self) -> Result<Self, Error> {
+        match self.is_sound() {
+            true => Ok(self),
+            false => Err(Error::Io(io::ErrorKind::BrokenPipe.into())),
+        }
     }
 
     /// Whether it is as it was made: a program that could not start, or that the kernel killed, waits for nothing.
@@ -61,10 +70,8 @@ impl Ready {
     /// Makes it the sandbox of one function; also tells whether a program waits in it.
     pub(crate) async fn adopt(self, code: &CodeTree) -> Result<(Sandbox, bool), Error> {
         self.sandbox.mount_code(code).await?;
-        match self.is_sound() {
-            true => Ok((self.sandbox, self.waits)),
-            false => Err(Error::Io(io::ErrorKind::BrokenPipe.into())),
-        }
+        let Self { sandbox, waits } = self.if_sound()?;
+        Ok((sandbox, waits))
     }
 }
 
