@@ -97,7 +97,8 @@ pub(super) fn static_true() -> anyhow::Result<PathBuf> {
     static_program("bench-true", "int main(void) { return 0; }\n")
 }
 
-fn static_program(name: &str, text: &str) -> anyhow::Result<PathBuf> {
+/// A program of one file of C, which needs nothing of the machine's where it runs.
+pub(super) fn static_program(name: &str, text: &str) -> anyhow::Result<PathBuf> {
     let program = workspace::target().join(name);
     let source = program.with_extension("c");
     std::fs::write(&source, text)?;

@@ -14,10 +14,9 @@ use self::world::{FAR_ADDRESS, FAR_PORT, World};
 use super::sandbox;
 use crate::bench::connection::Connection;
 use crate::bench::deploy::{self, Function};
+use crate::bench::packages;
 use crate::bench::server::{Server, Setup, User};
 use crate::bench::statistics::{median, median_ratio};
-use crate::stage::command;
-use crate::workspace;
 
 const CONNECTS: &str = "2000";
 const SEND_MS: &str = "1000";
@@ -172,14 +171,5 @@ fn run(probe: &Path, words: &[&str]) -> anyhow::Result<f64> {
 }
 
 fn build() -> anyhow::Result<PathBuf> {
-    let source = workspace::target().join("bench-probe.c");
-    let program = workspace::target().join("bench-probe");
-    std::fs::write(&source, include_str!("probe.c"))?;
-    command(
-        Command::new("cc")
-            .args(["-O2", "-static", "-o"])
-            .arg(&program)
-            .arg(&source),
-    )?;
-    Ok(program)
+    packages::static_program("bench-probe", include_str!("probe.c"))
 }
