@@ -91,6 +91,8 @@ pub(super) const BARS: &[Bar] = &[
     ratio("burst of 200 Python invokes to the last answer / 200 bare interpreter starts", "burst/python/ms", "burst/bare-python/ms", AtMost(0.6)),
     ratio("sandboxed true / bubblewrap's", "sandbox/lambkin/ms", "sandbox/bubblewrap/ms", AtMost(0.35)),
     ratio("sandboxed true / runc's", "sandbox/lambkin/ms", "sandbox/runc/ms", AtMost(0.1)),
+    ratio("true in a sandbox made ahead / bubblewrap's", "sandbox/lambkin-once-made/ms", "sandbox/bubblewrap/ms", Told),
+    ratio("true in a sandbox made ahead / runc's", "sandbox/lambkin-once-made/ms", "sandbox/runc/ms", Told),
     absolute("private memory per idle cloned Python environment, MiB", "clone/private/mib", AtMost(4.0)),
     absolute("server's own memory with 1,000 functions deployed, none running, MiB", "functions/server/mib", AtMost(64.0)),
     absolute("the spawner's memory beside it, MiB", "functions/spawner/mib", Told),
