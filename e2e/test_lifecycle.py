@@ -146,10 +146,10 @@ def test_account_settings_count_functions(client, deploy):
 def test_what_does_not_work_yet_is_refused_by_name(client, deploy):
     name = deploy(HELLO)
     with pytest.raises(ClientError) as caught:
-        client.publish_version(FunctionName=name)
+        client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
     assert caught.value.response["Error"]["Code"] == "NotImplementedException"
-    assert "PublishVersion" in caught.value.response["Error"]["Message"]
+    assert "CreateAlias" in caught.value.response["Error"]["Message"]
     with pytest.raises(ClientError) as caught:
         client.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
     assert caught.value.response["Error"]["Code"] == "NotImplementedException"

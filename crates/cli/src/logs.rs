@@ -20,7 +20,7 @@ const LINE_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub struct Logs {
-    /// Function
+    /// Function: its name, name:version, or ARN
     name: String,
     /// Go on with new lines as they come
     #[arg(long, short)]

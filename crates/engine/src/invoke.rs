@@ -5,7 +5,7 @@ use crate::admission::Refused;
 use crate::functions::Lookup;
 use crate::invocation::Invocation;
 use bytes::Bytes;
-use lambkin_model::{FunctionName, Qualifier, RequestId, State};
+use lambkin_model::{FunctionName, Qualifier, RequestId, State, Version};
 use std::fmt;
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ pub struct Answer {
     /// The function failed (`X-Amz-Function-Error: Unhandled`).
     pub failed: bool,
     /// The version that ran.
-    pub executed_version: &'static str,
+    pub executed_version: Version,
     /// At most 4 KB, if asked for.
     pub log_tail: Option<Bytes>,
     /// `Root=...;Parent=...;Sampled=0`
@@ -81,16 +81,16 @@ pub enum Error {
 
 /// Runs one invocation. From `place` on it belongs to the engine: dropping this future loses the answer only.
 pub(crate) async fn invoke(engine: &Inner, request: Request) -> Result<Answer, Error> {
-    let function = match engine.functions.live(&request.function) {
+    let version = match &request.qualifier {
+        None | Some(Qualifier::Latest) => Version::Latest,
+        Some(Qualifier::Version(number)) => Version::Published(*number),
+        // Aliases cannot be made yet, so there are none.
+        Some(Qualifier::Alias(_)) => return Err(Error::NotFound),
+    };
+    let function = match engine.functions.live(&request.function, version) {
         Some(Lookup::Live(function)) => function,
         Some(Lookup::NotActive(state)) => return Err(Error::NotActive(state)),
         None => return Err(Error::NotFound),
-    };
-    let latest = match &request.qualifier {
-        None => false,
-        Some(Qualifier::Latest) => true,
-        // Versions and aliases cannot be made yet, so there are none.
-        Some(Qualifier::Version(_) | Qualifier::Alias(_)) => return Err(Error::NotFound),
     };
     let permit = engine.admission.enter().map_err(|refused| match refused {
         Refused::Limit => Error::Throttled(ThrottleReason::ConcurrentInvocationLimitExceeded),
@@ -101,19 +101,14 @@ pub(crate) async fn invoke(engine: &Inner, request: Request) -> Result<Answer, E
         None => {
             let generation = engine.pools.open(&function);
             // Deleted or changed meanwhile: what serves this invoke must not stay.
-            let live = engine.functions.live(&function.name);
+            let live = engine.functions.live(&function.name, version);
             if !matches!(live, Some(Lookup::Live(live)) if Arc::ptr_eq(&live, &function)) {
-                engine.pools.retire(&function.name);
+                engine.pools.retire(&function.name, version);
             }
             generation
         }
     };
-    let arn = generation.arn();
-    let invoked_arn = if latest {
-        [arn, &b":$LATEST"[..]].concat().into()
-    } else {
-        arn.clone()
-    };
+    let invoked_arn = generation.invoked_arn(request.qualifier.as_ref());
     let (invocation, answer) = Invocation::new(request, invoked_arn, permit);
     generation.place(invocation);
     answer

@@ -35,7 +35,7 @@ use code::Trees;
 use egress::Gateway;
 use environment::Host;
 use functions::Functions;
-use lambkin_model::{FunctionName, Limits, Scope};
+use lambkin_model::{FunctionName, Limits, Qualifier, Scope};
 use lambkin_sandbox::Spawner;
 use lambkin_store::Store;
 use memory::Memory;
@@ -186,11 +186,15 @@ impl Engine {
         &self.0.host.runtimes
     }
 
-    /// The last starts of a function since it changed last and the server began, newest first; `None` without such
-    /// a function.
-    pub fn starts(&self, name: &FunctionName) -> Option<Vec<PastStart>> {
-        self.0.functions.get(name)?;
-        Some(self.0.host.starts.read(name))
+    /// The last starts of a version since it changed last and the server began, newest first; `None` without such
+    /// a function or version.
+    pub fn starts(
+        &self,
+        name: &FunctionName,
+        qualifier: Option<&Qualifier>,
+    ) -> Option<Vec<PastStart>> {
+        let function = self.0.functions.find(name, qualifier)?;
+        Some(self.0.host.starts.read(&function))
     }
 
     /// What every environment is made of on this machine.

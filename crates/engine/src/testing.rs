@@ -2,7 +2,7 @@
 
 use lambkin_model::{
     AccountId, Architecture, Code, Environment, Function, FunctionName, Logging, PackageType,
-    Region, Runtime, Scope, Settings, State, Tags, Timestamp,
+    Region, Runtime, Scope, Settings, SnapStart, State, Tags, Timestamp, Version,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -15,6 +15,8 @@ pub(crate) fn function(name: &str, environment: BTreeMap<String, String>) -> Fun
             region: Region::new("us-east-1").unwrap(),
         },
         name: FunctionName::new(name).unwrap(),
+        version: Version::Latest,
+        content_id: Uuid::nil(),
         revision_id: Uuid::nil(),
         last_modified: Timestamp(0),
         state: State::Active,
@@ -36,6 +38,7 @@ pub(crate) fn function(name: &str, environment: BTreeMap<String, String>) -> Fun
             logging: Logging::default_for(name),
             package_type: PackageType::Zip,
             architecture: Architecture::MACHINE,
+            snap_start: SnapStart::None,
         },
         tags: Tags::default(),
     }

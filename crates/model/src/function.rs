@@ -4,18 +4,25 @@
 //! create -> Pending -> Active <-> (LastUpdate InProgress -> Successful | Failed)
 //!                  \-> Failed
 //! ```
+//! A published version is the function as it was, Active from its first moment, and never changes.
 
-use crate::{Environment, FunctionName, Logging, Runtime, Scope, Tags, Timestamp};
+use crate::{Environment, FunctionName, Logging, Runtime, Scope, Tags, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// A function as it is kept, with `$LATEST`'s configuration.
+/// One version of a function as it is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Function {
     /// Account and region.
     pub scope: Scope,
     /// Its name, unique in its scope.
     pub name: FunctionName,
+    /// Which version it is.
+    #[serde(default)]
+    pub version: Version,
+    /// Changes with the code and what the owner set, and with nothing else: two versions with the same are equal.
+    #[serde(default)]
+    pub content_id: Uuid,
     /// Changes with every change; guards updates.
     pub revision_id: Uuid,
     /// When its owner last changed it.
@@ -36,6 +43,16 @@ impl Function {
     /// The ARN without a qualifier.
     pub fn arn(&self) -> String {
         self.scope.function_arn(self.name.as_str())
+    }
+
+    /// The ARN of this very version.
+    pub fn version_arn(&self) -> String {
+        format!("{}:{}", self.arn(), self.version)
+    }
+
+    /// Whether environments of this version start from an initialised one.
+    pub fn snap_start(&self) -> bool {
+        self.settings.snap_start == SnapStart::PublishedVersions && self.version != Version::Latest
     }
 }
 
@@ -105,6 +122,16 @@ impl Architecture {
     }
 }
 
+/// Which versions start from an initialised environment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SnapStart {
+    /// None of them.
+    #[default]
+    None,
+    /// Those that are published while it is set.
+    PublishedVersions,
+}
+
 /// What a function's owner set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
@@ -130,4 +157,7 @@ pub struct Settings {
     pub package_type: PackageType,
     /// What its code is built for.
     pub architecture: Architecture,
+    /// Which versions start from an initialised environment.
+    #[serde(default)]
+    pub snap_start: SnapStart,
 }

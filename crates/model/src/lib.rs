@@ -21,7 +21,9 @@ mod version;
 
 pub use account::{AccountId, Region, Scope};
 pub use environment::{Environment, EnvironmentError};
-pub use function::{Architecture, Code, Function, LastUpdate, PackageType, Settings, State};
+pub use function::{
+    Architecture, Code, Function, LastUpdate, PackageType, Settings, SnapStart, State,
+};
 pub use limits::Limits;
 pub use logging::{ApplicationLogLevel, LogFormat, Logging, SystemLogLevel};
 pub use name::{FunctionName, FunctionRef, NameError, Qualifier};

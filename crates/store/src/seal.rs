@@ -11,7 +11,7 @@
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::rand;
-use lambkin_model::{FunctionName, Scope};
+use lambkin_model::{FunctionName, Scope, Version};
 use std::io::{self, Write};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -54,14 +54,18 @@ impl Identity {
         )
     }
 
-    /// A function's environment variables.
-    pub(crate) fn environment(scope: &Scope, function: &FunctionName) -> Self {
+    /// The environment variables of one version of a function.
+    pub(crate) fn environment(scope: &Scope, function: &FunctionName, version: Version) -> Self {
+        let number = match version {
+            Version::Latest => 0,
+            Version::Published(number) => number,
+        };
         let owner = [
             scope.account.as_str(),
             scope.region.as_str(),
             function.as_str(),
         ];
-        Self::of("environment", &owner, Uuid::nil())
+        Self::of("environment", &owner, Uuid::from_u128(number.into()))
     }
 
     /// What tells whether a master key is a folder's.
@@ -330,6 +334,23 @@ mod tests {
             );
         }
         assert!(open(&master, &identity(1), one).is_ok());
+    }
+
+    #[test]
+    fn variables_of_a_version_open_as_no_others() {
+        let scope = Scope {
+            account: lambkin_model::AccountId::new("000000000000").unwrap(),
+            region: lambkin_model::Region::new("us-east-1").unwrap(),
+        };
+        let name = FunctionName::new("f").unwrap();
+        let of = |version| Identity::environment(&scope, &name, version);
+        let (master, first) = (key(&[7; KEY_BYTES]), Version::Published(1));
+        let object = sealed(&master, &of(first), b"variables");
+        for other in [Version::Latest, Version::Published(2)] {
+            let opened = open(&master, &of(other), object.clone());
+            assert_eq!(opened, Err(Error::Refused));
+        }
+        assert!(open(&master, &of(first), object).is_ok());
     }
 
     #[test]

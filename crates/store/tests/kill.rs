@@ -7,8 +7,8 @@
 use bytes::Bytes;
 use lambkin_model::{
     AccountId, Architecture, Code, Function, FunctionName, Logging, NetworkUsage, Outcome,
-    PackageType, Region, RequestId, Runtime, Scope, Settings, Start, State, Tags, Timestamp,
-    UsageRecord, Version,
+    PackageType, Region, RequestId, Runtime, Scope, Settings, SnapStart, Start, State, Tags,
+    Timestamp, UsageRecord, Version,
 };
 use lambkin_store::{Config, MasterKey, Store};
 use std::collections::HashMap;
@@ -42,7 +42,7 @@ fn open(root: &Path) -> Store {
     Store::open(config, key).unwrap()
 }
 
-/// Adds a function with its package, then some usage, without an end; one line per acknowledgement.
+/// Adds a function with its package and first version, then some usage, without an end; one line per acknowledgement.
 async fn victim(root: &Path) {
     let store = open(root);
     let mut out = std::io::stdout();
@@ -55,7 +55,13 @@ async fn victim(root: &Path) {
             .put(&scope(), &name, blob, package)
             .await
             .unwrap();
-        store.functions().insert(Arc::new(function)).await.unwrap();
+        let version = Function {
+            version: Version::Published(1),
+            ..function.clone()
+        };
+        let rows = store.functions();
+        let published = rows.publish(Arc::new(function), None, Arc::new(version));
+        published.await.unwrap();
         writeln!(out, "function {name}").unwrap();
         for _ in 0..20 {
             store.journal().append(&record(&name)).unwrap();
@@ -124,6 +130,9 @@ async fn check(store: &Store, invokes: &HashMap<String, u64>) {
             "a row names a whole package"
         );
     }
+    let versions = store.functions().versions(&scope()).await.unwrap();
+    let owners = |all: &[Function]| all.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+    assert_eq!(owners(&versions), owners(&rows), "both rows or none");
     let totals = store
         .usage()
         .totals(&scope(), Timestamp(i64::MIN), Timestamp(i64::MAX))
@@ -158,6 +167,8 @@ fn function(name: &str) -> Function {
     Function {
         scope: scope(),
         name: FunctionName::new(name).unwrap(),
+        version: Version::Latest,
+        content_id: Uuid::nil(),
         revision_id: Uuid::new_v4(),
         last_modified: Timestamp(1),
         state: State::Active,
@@ -179,6 +190,7 @@ fn function(name: &str) -> Function {
             logging: Logging::default_for(name),
             package_type: PackageType::Zip,
             architecture: Architecture::X86_64,
+            snap_start: SnapStart::None,
         },
         tags: Tags::default(),
     }

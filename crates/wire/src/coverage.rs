@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::OperationId::{
     self, CreateFunction, DeleteFunction, GetAccountSettings, GetFunction,
-    GetFunctionConfiguration, Invoke, ListFunctions, ListTags, TagResource, UntagResource,
-    UpdateFunctionCode, UpdateFunctionConfiguration,
+    GetFunctionConfiguration, Invoke, ListFunctions, ListTags, ListVersionsByFunction,
+    PublishVersion, TagResource, UntagResource, UpdateFunctionCode, UpdateFunctionConfiguration,
 };
 use Neutral::{Absent, Empty, Machine, Text, Unset};
 
@@ -21,6 +21,8 @@ pub const IMPLEMENTED: &[OperationId] = &[
     UpdateFunctionCode,
     UpdateFunctionConfiguration,
     DeleteFunction,
+    PublishVersion,
+    ListVersionsByFunction,
     TagResource,
     UntagResource,
     ListTags,
@@ -70,7 +72,6 @@ pub const REFUSED_PARAMETERS: &[RefusedParameter] = &[
     refuse(CreateFunction, "Code.S3ObjectStorageMode", Absent),
     refuse(CreateFunction, "Code.ImageUri", Absent),
     refuse(CreateFunction, "Code.SourceKMSKeyArn", Empty),
-    refuse(CreateFunction, "Publish", Unset),
     refuse(CreateFunction, "PublishTo", Absent),
     refuse(CreateFunction, "VpcConfig.SubnetIds", Empty),
     refuse(CreateFunction, "VpcConfig.SecurityGroupIds", Empty),
@@ -84,7 +85,6 @@ pub const REFUSED_PARAMETERS: &[RefusedParameter] = &[
     refuse(CreateFunction, "CodeSigningConfigArn", Empty),
     refuse(CreateFunction, "ImageConfig", Empty),
     refuse(CreateFunction, "Architectures", Machine),
-    refuse(CreateFunction, "SnapStart.ApplyOn", Text(&["None"])),
     refuse(CreateFunction, "TenancyConfig", Empty),
     refuse(CreateFunction, "CapacityProviderConfig", Empty),
     refuse(CreateFunction, "DurableConfig", Empty),
@@ -97,7 +97,6 @@ pub const REFUSED_PARAMETERS: &[RefusedParameter] = &[
     refuse(UpdateFunctionCode, "S3ObjectStorageMode", Absent),
     refuse(UpdateFunctionCode, "ImageUri", Absent),
     refuse(UpdateFunctionCode, "Architectures", Machine),
-    refuse(UpdateFunctionCode, "Publish", Unset),
     refuse(UpdateFunctionCode, "PublishTo", Absent),
     refuse(UpdateFunctionCode, "SourceKMSKeyArn", Empty),
     refuse(UpdateFunctionConfiguration, "VpcConfig.SubnetIds", Empty),
@@ -125,15 +124,11 @@ pub const REFUSED_PARAMETERS: &[RefusedParameter] = &[
     refuse(UpdateFunctionConfiguration, "Layers", Empty),
     refuse(UpdateFunctionConfiguration, "FileSystemConfigs", Empty),
     refuse(UpdateFunctionConfiguration, "ImageConfig", Empty),
-    refuse(
-        UpdateFunctionConfiguration,
-        "SnapStart.ApplyOn",
-        Text(&["None"]),
-    ),
     refuse(UpdateFunctionConfiguration, "CapacityProviderConfig", Empty),
     refuse(UpdateFunctionConfiguration, "DurableConfig", Empty),
     refuse(UpdateFunctionConfiguration, "RuntimeConfig", Empty),
     refuse(UpdateFunctionConfiguration, "AcceleratorConfig", Empty),
+    refuse(PublishVersion, "PublishTo", Absent),
     refuse(Invoke, "DurableExecutionName", Absent),
     refuse(Invoke, "TenantId", Absent),
 ];
@@ -214,8 +209,7 @@ mod tests {
     fn neutral_values_pass_and_others_are_named() {
         let neutral = json!({
             "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": [], "Ipv6AllowedForDualStack": false},
-            "SnapStart": {"ApplyOn": "None"}, "TracingConfig": {"Mode": "PassThrough"},
-            "Publish": false, "Layers": [], "ImageConfig": {}, "PackageType": "Zip",
+            "TracingConfig": {"Mode": "PassThrough"}, "Layers": [], "ImageConfig": {}, "PackageType": "Zip",
             "Architectures": [machine()], "KMSKeyArn": "", "DeadLetterConfig": {"TargetArn": ""},
         });
         assert_eq!(refused(CreateFunction, &neutral), None);
@@ -224,11 +218,7 @@ mod tests {
                 json!({"VpcConfig": {"SubnetIds": ["subnet-1"]}}),
                 "VpcConfig.SubnetIds",
             ),
-            (
-                json!({"SnapStart": {"ApplyOn": "PublishedVersions"}}),
-                "SnapStart.ApplyOn",
-            ),
-            (json!({"Publish": true}), "Publish"),
+            (json!({"PublishTo": "LATEST_PUBLISHED"}), "PublishTo"),
             (json!({"Architectures": ["riscv"]}), "Architectures"),
             (json!({"ImageConfig": {"Command": ["x"]}}), "ImageConfig"),
             (json!({"Code": {"S3Key": "k"}}), "Code.S3Key"),
@@ -252,54 +242,6 @@ mod tests {
     /// A member that the model adds must get a decision: it works, or it is refused by name.
     #[test]
     fn every_member_of_a_working_operation_is_decided() {
-        let works = |operation, name: &str| match operation {
-            CreateFunction => matches!(
-                name,
-                "FunctionName"
-                    | "Runtime"
-                    | "Role"
-                    | "Handler"
-                    | "Code.ZipFile"
-                    | "Description"
-                    | "Timeout"
-                    | "MemorySize"
-                    | "Environment"
-                    | "Tags"
-                    | "EphemeralStorage"
-                    | "LoggingConfig"
-            ),
-            UpdateFunctionConfiguration => matches!(
-                name,
-                "FunctionName"
-                    | "Runtime"
-                    | "Role"
-                    | "Handler"
-                    | "Description"
-                    | "Timeout"
-                    | "MemorySize"
-                    | "Environment"
-                    | "EphemeralStorage"
-                    | "LoggingConfig"
-                    | "RevisionId"
-            ),
-            UpdateFunctionCode => {
-                matches!(name, "FunctionName" | "ZipFile" | "DryRun" | "RevisionId")
-            }
-            Invoke => matches!(
-                name,
-                "FunctionName"
-                    | "InvocationType"
-                    | "LogType"
-                    | "ClientContext"
-                    | "Payload"
-                    | "Qualifier"
-            ),
-            ListFunctions => matches!(name, "FunctionVersion" | "Marker" | "MaxItems"),
-            _ => matches!(
-                name,
-                "FunctionName" | "Qualifier" | "Resource" | "Tags" | "TagKeys"
-            ),
-        };
         for &operation in IMPLEMENTED {
             let Shape::Structure(members) = operation.input_shape() else {
                 panic!("a structure")
@@ -318,6 +260,69 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    /// What has an effect.
+    fn works(operation: OperationId, name: &str) -> bool {
+        match operation {
+            CreateFunction => matches!(
+                name,
+                "FunctionName"
+                    | "Runtime"
+                    | "Role"
+                    | "Handler"
+                    | "Code.ZipFile"
+                    | "Description"
+                    | "Timeout"
+                    | "MemorySize"
+                    | "Environment"
+                    | "Tags"
+                    | "EphemeralStorage"
+                    | "LoggingConfig"
+                    | "SnapStart"
+                    | "Publish"
+            ),
+            UpdateFunctionConfiguration => matches!(
+                name,
+                "FunctionName"
+                    | "Runtime"
+                    | "Role"
+                    | "Handler"
+                    | "Description"
+                    | "Timeout"
+                    | "MemorySize"
+                    | "Environment"
+                    | "EphemeralStorage"
+                    | "LoggingConfig"
+                    | "SnapStart"
+                    | "RevisionId"
+            ),
+            UpdateFunctionCode => {
+                matches!(
+                    name,
+                    "FunctionName" | "ZipFile" | "DryRun" | "Publish" | "RevisionId"
+                )
+            }
+            Invoke => matches!(
+                name,
+                "FunctionName"
+                    | "InvocationType"
+                    | "LogType"
+                    | "ClientContext"
+                    | "Payload"
+                    | "Qualifier"
+            ),
+            ListFunctions => matches!(name, "FunctionVersion" | "Marker" | "MaxItems"),
+            ListVersionsByFunction => matches!(name, "FunctionName" | "Marker" | "MaxItems"),
+            PublishVersion => matches!(
+                name,
+                "FunctionName" | "CodeSha256" | "Description" | "RevisionId"
+            ),
+            _ => matches!(
+                name,
+                "FunctionName" | "Qualifier" | "Resource" | "Tags" | "TagKeys"
+            ),
         }
     }
 

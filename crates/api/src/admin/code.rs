@@ -16,15 +16,12 @@ pub(super) async fn answer(
     let functions = context.engine.functions();
     let found = FunctionName::new(function)
         .ok()
-        .and_then(|name| functions.get(&name));
-    let function = found
-        .filter(|function| function.code.blob.to_string() == blob)
-        .ok_or_else(|| {
-            Error::NotFound(
-                "The package is not there any more. GetFunction tells where the present one is."
-                    .into(),
-            )
-        })?;
+        .and_then(|name| functions.with_package(&name, blob));
+    let function = found.ok_or_else(|| {
+        Error::NotFound(
+            "The package is not there any more. GetFunction tells where the present one is.".into(),
+        )
+    })?;
     let package = functions.package(&function).await;
     let package = package.map_err(|error| Error::Function {
         arn: function.arn(),

@@ -1,6 +1,7 @@
-//! A function's log, one JSON object a line: what is kept, and on request what is yet to come.
+//! A function's log, one JSON object a line: what is kept, and on request what is yet to come; all of it, or what one
+//! version wrote.
 
-use super::query;
+use super::{function, query};
 use crate::error::Error;
 use crate::lambda::Context;
 use crate::response::{self, Body};
@@ -9,7 +10,7 @@ use futures_util::{Stream, stream};
 use http::{HeaderValue, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use lambkin_model::{FunctionName, RequestId, Timestamp};
+use lambkin_model::{FunctionName, Qualifier, RequestId, Timestamp};
 use lambkin_store::LogEvent;
 use lambkin_wire::admin::LogLine;
 use std::convert::Infallible;
@@ -31,21 +32,26 @@ pub(super) async fn answer(
     function: &str,
     parameters: Option<&str>,
 ) -> Result<Response<Body>, Error> {
-    let function = known(context, function)?;
+    let (function, version) = known(context, function)?;
     let since = query::parsed(parameters, "since_ms")?.map(Timestamp);
-    let request_id = request_id(parameters)?;
+    let wanted = Wanted {
+        version,
+        request_id: request_id(parameters)?,
+    };
+    let request_id = wanted.request_id;
     let logs = context.engine.store().logs();
     // Subscribed before the kept lines are read, so that none falls in between.
     let live = match query::parsed(parameters, "follow")?.unwrap_or(false) {
         true => Some(Follower::new(
             context,
             logs.subscribe(&function),
-            request_id,
+            wanted.clone(),
         )?),
         false => None,
     };
     let kept = logs.read(&function, since, request_id, LINES_MAX).await;
-    let kept = kept.map_err(|error| Error::Internal(error.to_string()))?;
+    let mut kept = kept.map_err(|error| Error::Internal(error.to_string()))?;
+    kept.retain(|event| wanted.is(event));
     let mut text = Vec::new();
     kept.iter().for_each(|event| write_line(&mut text, event));
     Ok(match live {
@@ -54,17 +60,38 @@ pub(super) async fn answer(
     })
 }
 
-/// A function that is there, or one that was and left a log.
-fn known(context: &Context<'_>, function: &str) -> Result<FunctionName, Error> {
+/// A function that is there, or one that was and left a log; and which version's part of it is meant.
+fn known(context: &Context<'_>, text: &str) -> Result<(FunctionName, Option<Qualifier>), Error> {
     let engine = context.engine;
-    let missing = || {
-        let arn = engine.scope().function_arn(function);
-        Error::NotFound(format!("Function not found: {arn}").into())
-    };
-    let name = FunctionName::new(function).map_err(|_| missing())?;
+    let (name, version) = function::qualified(context, text)?;
     let is_known = engine.functions().get(&name).is_some()
         || engine.store().logs().functions().contains(&name);
-    is_known.then_some(name).ok_or_else(missing)
+    if is_known {
+        return Ok((name, version));
+    }
+    Err(function::not_found(context, name.as_str()))
+}
+
+/// Which lines a client asks for.
+#[derive(Clone)]
+struct Wanted {
+    version: Option<Qualifier>,
+    request_id: Option<RequestId>,
+}
+
+impl Wanted {
+    fn is(&self, event: &LogEvent) -> bool {
+        let of_version = self.version.as_ref().is_none_or(|version| {
+            // `2026/10/08/[<version>]<32hex>`
+            let part = event.stream.split_once('[').map(|(_, rest)| rest);
+            part.and_then(|rest| rest.split_once(']'))
+                .is_some_and(|(written, _)| written == version.to_string())
+        });
+        of_version
+            && self
+                .request_id
+                .is_none_or(|id| event.request_id == Some(id))
+    }
 }
 
 fn request_id(parameters: Option<&str>) -> Result<Option<RequestId>, Error> {
@@ -82,7 +109,7 @@ fn request_id(parameters: Option<&str>) -> Result<Option<RequestId>, Error> {
 /// A client that is told of events as they come.
 struct Follower {
     events: Receiver<Arc<LogEvent>>,
-    request_id: Option<RequestId>,
+    wanted: Wanted,
     /// Kept events that may come once more, because they were written while they were read. They come
     /// before all others.
     told: Vec<LogEvent>,
@@ -94,14 +121,14 @@ impl Follower {
     fn new(
         context: &Context<'_>,
         events: Receiver<Arc<LogEvent>>,
-        request_id: Option<RequestId>,
+        wanted: Wanted,
     ) -> Result<Self, Error> {
         let place = Arc::clone(&context.shared.followers).try_acquire_owned();
         let place = place.map_err(|_| Error::TooManyFollowers)?;
         let drain = context.shared.drain.clone();
         Ok(Self {
             events,
-            request_id,
+            wanted,
             told: Vec::new(),
             drain,
             _place: place,
@@ -135,8 +162,7 @@ impl Follower {
             return false;
         }
         self.told = Vec::new();
-        self.request_id
-            .is_none_or(|id| event.request_id == Some(id))
+        self.wanted.is(event)
     }
 }
 

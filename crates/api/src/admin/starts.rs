@@ -10,11 +10,15 @@ use lambkin_wire::admin::{ProgramStart, StartLine, StartModule, Starts};
 use std::time::Duration;
 
 pub(super) fn answer(context: &Context<'_>, function: &str) -> Result<Response<Body>, Error> {
-    let name = function::named(context, function)?;
-    let starts = context.engine.starts(&name);
-    let starts = starts.ok_or_else(|| function::not_found(context, name.as_str()))?;
+    let (name, qualifier) = function::qualified(context, function)?;
+    let shown = match &qualifier {
+        None => name.to_string(),
+        Some(qualifier) => format!("{name}:{qualifier}"),
+    };
+    let starts = context.engine.starts(&name, qualifier.as_ref());
+    let starts = starts.ok_or_else(|| function::not_found(context, &shown))?;
     let starts = Starts {
-        function: name.to_string(),
+        function: shown,
         starts: starts.into_iter().map(line).collect(),
     };
     response::json(StatusCode::OK, &starts)

@@ -1,6 +1,6 @@
 //! A function as its configuration is shown: which fields are there, and when.
 
-use super::isolation;
+use super::{isolation, snap_start};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lambkin_engine::Engine;
@@ -8,9 +8,8 @@ use lambkin_engine::runtimes::Runtimes;
 use lambkin_model::{Function, LastUpdate, LogFormat, Logging, PackageType, State};
 use lambkin_wire::shapes::{
     self, Architecture, EnvironmentResponse, EphemeralStorage, FunctionConfiguration,
-    LastUpdateStatus, LoggingConfig, RuntimeVersionConfig, RuntimeVersionError, SnapStartApplyOn,
-    SnapStartOptimizationStatus, SnapStartResponse, StateReasonCode, TracingConfigResponse,
-    TracingMode,
+    LastUpdateStatus, LoggingConfig, RuntimeVersionConfig, RuntimeVersionError, StateReasonCode,
+    TracingConfigResponse, TracingMode,
 };
 use serde::Serialize;
 
@@ -49,15 +48,14 @@ fn configuration(
     qualified: bool,
 ) -> FunctionConfiguration {
     let settings = &function.settings;
-    let arn = function.arn();
     let pending = function.state == State::Pending;
     let updating = function.last_update == Some(LastUpdate::InProgress);
     FunctionConfiguration {
         function_name: Some(function.name.to_string()),
         function_arn: Some(if qualified {
-            format!("{arn}:$LATEST")
+            function.version_arn()
         } else {
-            arn
+            function.arn()
         }),
         runtime: Some(settings.runtime.to_string()),
         role: Some(settings.role.clone()),
@@ -68,7 +66,7 @@ fn configuration(
         memory_size: i32::try_from(settings.memory_mb).ok(),
         last_modified: Some(function.last_modified.last_modified()),
         code_sha256: Some(STANDARD.encode(function.code.sha256)),
-        version: Some("$LATEST".to_owned()),
+        version: Some(function.version.to_string()),
         environment: environment(function),
         tracing_config: Some(TracingConfigResponse {
             mode: Some(TracingMode::PassThrough),
@@ -89,10 +87,7 @@ fn configuration(
         ephemeral_storage: i32::try_from(settings.ephemeral_mb)
             .ok()
             .map(|size| EphemeralStorage { size }),
-        snap_start: Some(SnapStartResponse {
-            apply_on: Some(SnapStartApplyOn::None),
-            optimization_status: Some(SnapStartOptimizationStatus::Off),
-        }),
+        snap_start: Some(snap_start::shown(function)),
         runtime_version_config: Some(runtime_version),
         logging_config: Some(logging(&settings.logging)),
         ..FunctionConfiguration::default()
@@ -179,7 +174,7 @@ mod tests {
     use super::*;
     use lambkin_model::{
         AccountId, ApplicationLogLevel, Code, Environment, FunctionName, Region, Runtime, Scope,
-        Settings, SystemLogLevel, Tags, Timestamp,
+        Settings, SnapStart, SystemLogLevel, Tags, Timestamp, Version,
     };
     use serde_json::{Value, json};
     use std::collections::BTreeMap;
@@ -192,6 +187,8 @@ mod tests {
                 region: Region::new("us-east-1").unwrap(),
             },
             name: FunctionName::new("f").unwrap(),
+            version: Version::Latest,
+            content_id: Uuid::nil(),
             revision_id: Uuid::nil(),
             last_modified: Timestamp(1_768_232_098_000),
             state,
@@ -213,6 +210,7 @@ mod tests {
                 logging: Logging::default_for("f"),
                 package_type: PackageType::Zip,
                 architecture: lambkin_model::Architecture::X86_64,
+                snap_start: SnapStart::None,
             },
             tags: Tags::default(),
         }
@@ -311,6 +309,24 @@ mod tests {
                 "SystemLogLevel": "DEBUG",
                 "LogGroup": "cool",
             })
+        );
+    }
+
+    #[test]
+    fn a_version_has_its_number_and_is_optimised_if_it_was_published_so() {
+        let mut function = function(State::Active, Some(LastUpdate::Successful));
+        function.settings.snap_start = SnapStart::PublishedVersions;
+        let published = "PublishedVersions";
+        assert_eq!(
+            json(&function)["SnapStart"],
+            json!({"ApplyOn": published, "OptimizationStatus": "Off"})
+        );
+        function.version = Version::Published(3);
+        let shown = json(&function);
+        assert_eq!(shown["Version"], "3");
+        assert_eq!(
+            shown["SnapStart"],
+            json!({"ApplyOn": published, "OptimizationStatus": "On"})
         );
     }
 

@@ -1,6 +1,6 @@
 //! CreateFunction.
 
-use super::{bounds, configuration, logging_config, refused, runtime};
+use super::{bounds, configuration, logging_config, refused, runtime, snap_start};
 use crate::error::Error;
 use crate::lambda::Target;
 use crate::response::{self, Body};
@@ -34,6 +34,7 @@ pub(super) async fn answer(
         .create(create)
         .await
         .map_err(refused(engine, &target))?;
+    // Without the version also where it is one, as AWS does here alone.
     let shown = configuration::shown(engine, &created, false);
     response::json(StatusCode::CREATED, &shown)
 }
@@ -67,6 +68,7 @@ fn read(name: &FunctionName, request: CreateFunctionRequest) -> Result<Create, E
             .map_err(parameter)?,
         package_type: PackageType::Zip,
         architecture: Architecture::MACHINE,
+        snap_start: snap_start::asked(request.snap_start).unwrap_or_default(),
     };
     let package = source(request.code.zip_file)?;
     Ok(Create {
@@ -74,6 +76,7 @@ fn read(name: &FunctionName, request: CreateFunctionRequest) -> Result<Create, E
         settings,
         package,
         tags: request.tags.unwrap_or_default(),
+        publish: request.publish.unwrap_or(false),
     })
 }
 

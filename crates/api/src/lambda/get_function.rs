@@ -22,14 +22,14 @@ pub(super) fn answer(
         &request.function_name,
         request.qualifier.as_deref(),
     )?;
-    let found = target
-        .is_latest()
-        .then(|| engine.functions().get(&target.name))
-        .flatten();
-    let function = found
+    let functions = engine.functions();
+    let function = functions
+        .find(&target.name, target.qualifier.as_ref())
         .ok_or(functions::Error::NotFound)
         .map_err(refused(engine, &target))?;
-    let tags = function.tags.as_map();
+    // Tags are the function's, whichever of its versions is asked for.
+    let latest = functions.get(&target.name);
+    let tags = latest.as_ref().unwrap_or(&function).tags.as_map();
     let answer = Answer {
         configuration: configuration::shown(engine, &function, target.qualifier.is_some()),
         code: FunctionCodeLocation {

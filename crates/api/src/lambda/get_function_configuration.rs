@@ -17,11 +17,9 @@ pub(super) fn answer(
         &request.function_name,
         request.qualifier.as_deref(),
     )?;
-    let found = target
-        .is_latest()
-        .then(|| engine.functions().get(&target.name))
-        .flatten();
-    let function = found
+    let function = engine
+        .functions()
+        .find(&target.name, target.qualifier.as_ref())
         .ok_or(functions::Error::NotFound)
         .map_err(refused(engine, &target))?;
     let qualified = target.qualifier.is_some();

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use lambkin_engine::{Engine, invoke};
-use lambkin_model::{Limits, RequestId};
+use lambkin_model::{Limits, RequestId, Version};
 use lambkin_wire::json_check;
 use lambkin_wire::shapes::{InvocationRequest, InvocationType, LogType};
 use serde_json::Value;
@@ -108,11 +108,9 @@ pub(crate) async fn answer(
     id: RequestId,
 ) -> Result<Response<Body>, Error> {
     let payload = event(payload).await?;
-    if !target.is_latest() {
-        return Err(not_invoked(engine, &target, invoke::Error::NotFound));
-    }
     if options.dry_run {
-        let found = engine.functions().get(&target.name);
+        let functions = engine.functions();
+        let found = functions.find(&target.name, target.qualifier.as_ref());
         return match found {
             Some(_) => Ok(dry()),
             None => Err(not_invoked(engine, &target, invoke::Error::NotFound)),
@@ -182,7 +180,10 @@ fn told(answer: invoke::Answer) -> Response<Body> {
     headers.insert(REMAPPED_LENGTH, HeaderValue::from_static("0"));
     headers.insert(
         EXECUTED_VERSION,
-        HeaderValue::from_static(answer.executed_version),
+        match answer.executed_version {
+            Version::Latest => HeaderValue::from_static("$LATEST"),
+            Version::Published(number) => HeaderValue::from(number),
+        },
     );
     if let Ok(trace) = HeaderValue::try_from(answer.trace) {
         headers.insert(TRACE_ID, trace);
@@ -222,7 +223,7 @@ mod tests {
         let answer = invoke::Answer {
             payload: Bytes::from_static(b"null"),
             failed,
-            executed_version: "$LATEST",
+            executed_version: Version::Latest,
             log_tail: log_tail.map(Bytes::from_static),
             trace: "Root=1-0-0;Parent=0;Sampled=0".into(),
         };

@@ -1,4 +1,4 @@
-//! ListFunctions: pages by name.
+//! ListFunctions: pages by name, and by version if all versions are asked for.
 
 use super::{configuration, marker};
 use crate::error::Error;
@@ -7,32 +7,23 @@ use http::{Response, StatusCode};
 use lambkin_engine::Engine;
 use lambkin_wire::shapes::{ListFunctionsRequest, ListFunctionsResponse};
 
-/// Functions of a page, unless the caller wants fewer; AWS's cap is the same.
-const PAGE: usize = 50;
-
 pub(super) fn answer(
     engine: &Engine,
     request: ListFunctionsRequest,
 ) -> Result<Response<Body>, Error> {
-    let after = request
-        .marker
-        .as_deref()
-        .filter(|marker| !marker.is_empty());
-    let after = after.map(marker::read).transpose()?;
-    let wanted = request
-        .max_items
-        .and_then(|items| usize::try_from(items).ok());
-    let limit = wanted.unwrap_or(PAGE).clamp(1, PAGE);
-    // `ALL` lists versions beside their functions; `$LATEST` is the only one yet.
+    let after = marker::asked(request.marker.as_deref())?;
+    let limit = marker::limit(request.max_items);
+    // `ALL`, the only value that there is: every version, not `$LATEST` alone.
     let qualified = request.function_version.is_some();
-    let mut page = engine.functions().page(after.as_ref(), limit + 1);
-    let more = page.len() > limit;
-    page.truncate(limit);
+    let functions = engine.functions();
+    let mut page = if qualified {
+        let after = after.as_ref().map(|(name, version)| (name, *version));
+        functions.page_all(after, limit + 1)
+    } else {
+        functions.page(after.as_ref().map(|(name, _)| name), limit + 1)
+    };
     let answer = ListFunctionsResponse {
-        next_marker: page
-            .last()
-            .filter(|_| more)
-            .map(|last| marker::after(&last.name)),
+        next_marker: marker::cut(&mut page, limit),
         functions: Some(
             page.iter()
                 .map(|function| configuration::listed(function, qualified))

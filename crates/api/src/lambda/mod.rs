@@ -12,10 +12,13 @@ mod invoke;
 pub(crate) mod isolation;
 mod list_functions;
 mod list_tags;
+mod list_versions_by_function;
 mod logging_config;
 mod marker;
+mod publish_version;
 mod reference;
 mod runtime;
+mod snap_start;
 mod tag_resource;
 mod tagged;
 mod untag_resource;
@@ -62,6 +65,10 @@ pub(crate) async fn answer(
         }
         OperationId::ListFunctions => list_functions::answer(engine, typed(input)?),
         OperationId::ListTags => list_tags::answer(engine, typed(input)?),
+        OperationId::ListVersionsByFunction => {
+            list_versions_by_function::answer(engine, typed(input)?)
+        }
+        OperationId::PublishVersion => publish_version::answer(engine, typed(input)?).await,
         OperationId::TagResource => tag_resource::answer(engine, typed(input)?).await,
         OperationId::UntagResource => untag_resource::answer(engine, typed(input)?).await,
         OperationId::UpdateFunctionCode => {

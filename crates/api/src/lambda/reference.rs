@@ -68,8 +68,8 @@ impl Target {
         arn
     }
 
-    /// Only functions can be updated: a qualifier other than `$LATEST` means a version, of which there
-    /// is none yet.
+    /// Only functions can be updated and published: a version never changes, so no other qualifier than `$LATEST`
+    /// means anything.
     pub(crate) fn unversioned(self, scope: &Scope) -> Result<Self, ReferenceError> {
         if self.is_latest() {
             return Ok(Self {
@@ -80,8 +80,7 @@ impl Target {
         Err(ReferenceError::NotFound(self.arn(scope)))
     }
 
-    /// Whether it means `$LATEST`, the only version that there is yet.
-    pub(crate) fn is_latest(&self) -> bool {
+    fn is_latest(&self) -> bool {
         matches!(self.qualifier, None | Some(Qualifier::Latest))
     }
 }

@@ -8,6 +8,7 @@ use crate::response::{self, Body};
 use http::{Response, StatusCode};
 use lambkin_engine::Engine;
 use lambkin_engine::functions::UpdateCode;
+use lambkin_model::Version;
 use lambkin_wire::shapes::UpdateFunctionCodeRequest;
 
 pub(super) async fn answer(
@@ -20,12 +21,14 @@ pub(super) async fn answer(
         package: source(request.zip_file)?,
         revision_id: request.revision_id,
         dry_run: request.dry_run.unwrap_or(false),
+        publish: request.publish.unwrap_or(false),
     };
     let updated = engine
         .functions()
         .update_code(&target.name, update)
         .await
         .map_err(refused(engine, &target))?;
-    let shown = configuration::shown(engine, &updated, false);
+    let published = updated.version != Version::Latest;
+    let shown = configuration::shown(engine, &updated, published);
     response::json(StatusCode::OK, &shown)
 }

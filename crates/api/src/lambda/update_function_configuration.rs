@@ -1,7 +1,7 @@
 //! UpdateFunctionConfiguration.
 
 use super::create_function::unsigned;
-use super::{bounds, configuration, logging_config, refused, runtime};
+use super::{bounds, configuration, logging_config, refused, runtime, snap_start};
 use crate::error::Error;
 use crate::lambda::Target;
 use crate::response::{self, Body};
@@ -41,5 +41,6 @@ fn read(request: UpdateFunctionConfigurationRequest) -> Result<Update, Error> {
             .environment
             .map(|environment| environment.variables.unwrap_or_default()),
         logging: logging_config::asked(request.logging_config),
+        snap_start: snap_start::asked(request.snap_start),
     })
 }

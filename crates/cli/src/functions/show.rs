@@ -10,9 +10,9 @@ use crate::globals::Globals;
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub struct Show {
-    /// Function
+    /// Function: its name, name:version, or ARN
     name: String,
-    /// Version or alias
+    /// Version
     #[arg(long)]
     qualifier: Option<String>,
 }

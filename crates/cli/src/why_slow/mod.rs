@@ -18,7 +18,7 @@ use crate::globals::Globals;
 /// The command's arguments.
 #[derive(Debug, clap::Args)]
 pub struct WhySlow {
-    /// Function: its name, or ARN
+    /// Function: its name, name:version, or ARN
     name: String,
     /// Print the last starts as JSON, as `--output json` does
     #[arg(long)]

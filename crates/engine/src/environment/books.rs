@@ -6,9 +6,7 @@ use crate::invoke::Answer;
 use crate::log::{Phase, Recorder, Report};
 use crate::start::{Clock, First, FunctionStarts, Telling};
 use bytes::Bytes;
-use lambkin_model::{
-    Function, NetworkUsage, Outcome, RequestId, Start, Timestamp, UsageRecord, Version,
-};
+use lambkin_model::{Function, NetworkUsage, Outcome, RequestId, Start, Timestamp, UsageRecord};
 use lambkin_sandbox::Usage;
 use lambkin_store::Store;
 use std::sync::Arc;
@@ -171,7 +169,7 @@ impl Books {
         Answer {
             payload: result.unwrap_or_else(|failure| failure.payload(id)),
             failed,
-            executed_version: "$LATEST",
+            executed_version: function.version,
             log_tail,
             trace: invocation.trace.clone(),
         }
@@ -203,7 +201,7 @@ impl Books {
         UsageRecord {
             scope: function.scope.clone(),
             function: function.name.clone(),
-            version: Version::Latest,
+            version: function.version,
             request_id: invocation.request.request_id,
             start: invocation.accepted,
             duration_us,

@@ -86,7 +86,7 @@ async fn create(
         mounts,
         waits,
         before,
-    } = obtain(host, &function.name, &recipe, code).await?;
+    } = obtain(host, function, &recipe, code).await?;
     clock.done(Stage::Sandbox);
     clock.made(start, mounts);
     let listener = sandbox.take_listener().ok_or(Unavailable::Incomplete)?;
@@ -126,6 +126,7 @@ fn origin(host: &Host, generation: &Generation, launch: Launch, stream: Arc<str>
     Origin {
         function: function.name.clone(),
         arn: function.arn(),
+        version: function.version.to_string(),
         memory_bytes: u64::from(settings.memory_mb) << 20,
         runtime_version: launch.version,
         runtime_version_arn: format!(
@@ -137,18 +138,19 @@ fn origin(host: &Host, generation: &Generation, launch: Launch, stream: Arc<str>
     }
 }
 
-/// `2026/10/08/[$LATEST]<32hex>`; a log group of the customer's own may be shared by functions, so there the
+/// `2026/10/08/[<version>]<32hex>`; a log group of the customer's own may be shared by functions, so there the
 /// function's name is part of it.
 fn stream_name(function: &Function, now: Timestamp) -> String {
     let unique: u128 = rand::rng().random();
     let own = function.settings.logging.group == format!("/aws/lambda/{}", function.name);
     let name = if own { "" } else { function.name.as_str() };
-    format!("{}/{name}[$LATEST]{unique:032x}", now.day())
+    format!("{}/{name}[{}]{unique:032x}", now.day(), function.version)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lambkin_model::Version;
     use std::collections::BTreeMap;
 
     #[test]
@@ -160,6 +162,9 @@ mod tests {
             name.starts_with("2026/05/28/[$LATEST]") && name.len() == 52,
             "{name}"
         );
+        function.version = Version::Published(7);
+        assert!(stream_name(&function, day).starts_with("2026/05/28/[7]"));
+        function.version = Version::Latest;
         function.settings.logging.group = "shared".into();
         assert!(stream_name(&function, day).starts_with("2026/05/28/f[$LATEST]"));
     }

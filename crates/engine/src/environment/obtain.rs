@@ -2,7 +2,7 @@
 
 use super::Host;
 use crate::reserve::Recipe;
-use lambkin_model::{FunctionName, Start};
+use lambkin_model::{Function, Start, Version};
 use lambkin_sandbox::{CodeTree, Error, Sandbox, Usage};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,11 +24,13 @@ pub(super) struct Obtained {
 /// One that was made ahead and cannot be had costs the time of a new one, and no more.
 pub(super) async fn obtain(
     host: &Host,
-    function: &FunctionName,
+    function: &Function,
     recipe: &Arc<Recipe>,
     code: CodeTree,
 ) -> Result<Obtained, Error> {
-    if let Some(ready) = host.reserve.take(function, recipe) {
+    // What is kept follows the function: a version only takes what fits it.
+    let name = (function.version == Version::Latest).then_some(&function.name);
+    if let Some(ready) = host.reserve.take(name, recipe) {
         let began = Instant::now();
         match ready.adopt(&code).await {
             Ok((sandbox, waits)) => {

@@ -35,7 +35,8 @@ pub(crate) fn variables(
     }
     set(&mut all, credentials.variables());
     let memory_mb = function.settings.memory_mb.to_string();
-    set(&mut all, platform(function, &memory_mb, stream));
+    let version = function.version.to_string();
+    set(&mut all, platform(function, &memory_mb, &version, stream));
     all.into_iter().collect()
 }
 
@@ -79,6 +80,7 @@ fn overridable(function: &Function) -> Vec<(&'static str, &str)> {
 fn platform<'f>(
     function: &'f Function,
     memory_mb: &'f str,
+    version: &'f str,
     stream: &'f str,
 ) -> [(&'static str, &'f str); 14] {
     let region = function.scope.region.as_str();
@@ -89,7 +91,7 @@ fn platform<'f>(
         ("AWS_DEFAULT_REGION", region),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory_mb),
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.as_str()),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", version),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
         (
             "AWS_LAMBDA_LOG_GROUP_NAME",

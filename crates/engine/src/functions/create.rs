@@ -3,7 +3,7 @@
 use super::{Error, Inner, rules, settle};
 use bytes::Bytes;
 use lambkin_model::egress::Rules;
-use lambkin_model::{Function, FunctionName, Settings, State, Tags};
+use lambkin_model::{Function, FunctionName, Settings, State, Tags, Version};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -18,6 +18,8 @@ pub struct Create {
     pub package: Bytes,
     /// By key.
     pub tags: BTreeMap<String, String>,
+    /// Also publish its first version, which is then what the caller gets back.
+    pub publish: bool,
 }
 
 impl Inner {
@@ -27,8 +29,10 @@ impl Inner {
             settings,
             package,
             tags,
+            publish,
         } = request;
         rules::check_memory(&settings)?;
+        rules::check_snap_start(&settings)?;
         rules::check_runtime(&self.runtimes, settings.runtime, settings.memory_mb)?;
         let tags = Tags::new(tags)?;
         // The turn reserves the name: of several creates of one name the first to succeed wins.
@@ -37,9 +41,11 @@ impl Inner {
             return Err(Error::Exists);
         }
         let admitted = self.packages.admit(&name, package).await?;
-        let function = Arc::new(Function {
+        let function = Function {
             scope: self.scope.clone(),
             name,
+            version: Version::Latest,
+            content_id: Uuid::new_v4(),
             revision_id: Uuid::new_v4(),
             last_modified: crate::invocation::now(),
             state: State::Pending,
@@ -47,16 +53,18 @@ impl Inner {
             code: admitted.code.clone(),
             settings,
             tags,
-        });
-        if let Err(error) = self.store.functions().insert(Arc::clone(&function)).await {
-            self.packages.reject(admitted).await;
-            return Err(error.into());
-        }
+        };
+        let (function, answer) = match self.write_row(function, None, publish).await {
+            Ok(written) => written,
+            Err(error) => {
+                self.packages.reject(admitted).await;
+                return Err(error);
+            }
+        };
         admitted.keep();
         self.rules.insert(function.name.clone(), Rules::default());
         self.pools.foresee(&function);
-        self.registry.show(Arc::clone(&function));
         self.settle_soon(&function.name, settle::AFTER_CREATE);
-        Ok(function)
+        Ok(answer)
     }
 }

@@ -1,7 +1,8 @@
-//! DeleteFunction: the row goes first, so that a kill in between leaves nothing that works by half.
+//! DeleteFunction, whole or one version: the row goes first, so that a kill in between leaves nothing that works by half.
 
 use super::{Error, Inner};
-use lambkin_model::FunctionName;
+use lambkin_model::{FunctionName, Version};
+use std::sync::Arc;
 
 impl Inner {
     pub(super) async fn delete(&self, name: &FunctionName) -> Result<(), Error> {
@@ -21,6 +22,32 @@ impl Inner {
         self.packages.discard(&entry.current.code).await;
         if let Some(older) = older {
             self.packages.discard(&older.code).await;
+        }
+        for version in entry.versions.values() {
+            self.packages.discard(&version.code).await;
+        }
+        Ok(())
+    }
+
+    /// One that is not there is forgiven, as AWS does.
+    pub(super) async fn delete_version(
+        self: &Arc<Self>,
+        name: &FunctionName,
+        number: u64,
+    ) -> Result<(), Error> {
+        let _turn = self.turns.take(name).await;
+        if self.registry.get(name).is_none() {
+            return Err(Error::NotFound);
+        }
+        if self.registry.version(name, number).is_none() {
+            return Ok(());
+        }
+        let rows = self.store.functions();
+        rows.remove_version(&self.scope, name, number).await?;
+        let removed = self.registry.remove_version(name, number);
+        self.pools.retire(name, Version::Published(number));
+        if let Some(version) = removed {
+            self.discard_when_unused(version);
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Start: reads all functions and puts right what a kill left.
 
+use super::holders::Holders;
 use super::package::Packages;
 use super::registry::Registry;
 use super::settle::settled;
@@ -16,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 impl Functions {
-    /// Reads a scope's functions and their network rules, settles what was acknowledged and not settled, and removes packages
+    /// Reads a scope's functions, their versions and network rules, settles what was acknowledged and not settled, and removes packages
     /// that no function names.
     pub(crate) async fn load(
         scope: Scope,
@@ -28,29 +29,33 @@ impl Functions {
         runtimes: Runtimes,
     ) -> Result<Self, Error> {
         let mut functions = store.functions().all(&scope).await?;
-        let named: HashSet<_> = functions
-            .iter()
-            .map(|function| function.code.blob)
-            .collect();
+        let versions = store.functions().versions(&scope).await?;
+        let codes = || functions.iter().chain(&versions).map(|one| &one.code);
+        let named: HashSet<_> = codes().map(|code| code.blob).collect();
         store.packages().sweep(&named).await?;
+        let bytes_used = codes().map(|code| code.size_bytes).sum();
+        let holders = Holders::of(codes().map(|code| code.blob));
         for function in &mut functions {
             settle_left_over(&store, function).await?;
         }
-        let bytes_used = functions
-            .iter()
-            .map(|function| function.code.size_bytes)
-            .sum();
         load_rules(&store, &scope, &functions, &rules).await?;
         functions
             .iter()
             .for_each(|function| pools.foresee(function));
         let inner = Inner {
-            packages: Packages::new(scope.clone(), store.clone(), trees, limits, bytes_used),
+            packages: Packages::new(
+                scope.clone(),
+                store.clone(),
+                trees,
+                limits,
+                bytes_used,
+                holders,
+            ),
             scope,
             store,
             runtimes,
             pools,
-            registry: Registry::new(functions),
+            registry: Registry::new(functions, versions),
             rules,
             turns: Turns::default(),
             tasks: Tasks::default(),

@@ -1,4 +1,4 @@
-//! The control plane of functions: create, read, update, delete, tag, network rules. One verb per file.
+//! The control plane of functions: create, read, update, publish, delete, tag, network rules. One verb per file.
 //!
 //! Owns: what each verb means, in which order its steps become durable, and the two views of a function
 //! that readers get from memory: the control plane's, and the live one that invokes run.
@@ -7,6 +7,7 @@
 //! ```text
 //! create:  package durable -> row Pending durable -> answered -> settled: Active, live
 //! update:  (package) -> row InProgress durable -> answered -> settled: Successful, live; old environments end
+//! publish: rows of version and function durable -> live -> answered
 //! delete:  row gone -> not live -> environments end -> package gone
 //! ```
 //! A kill between two steps leaves at most a package without a row, or a row to settle; both are put
@@ -18,9 +19,11 @@ mod create;
 mod delete;
 mod egress;
 mod error;
+mod holders;
 mod load;
 mod logging;
 mod package;
+mod publish;
 mod registry;
 mod rules;
 mod settle;
@@ -35,6 +38,7 @@ pub use create::Create;
 pub use egress::EgressEdit;
 pub use error::Error;
 pub use logging::{LevelOfText, LoggingUpdate};
+pub use publish::Publish;
 pub use update_code::UpdateCode;
 pub use update_configuration::Update;
 
@@ -43,7 +47,7 @@ use crate::present_rules::PresentRules;
 use crate::runtimes::Runtimes;
 use bytes::Bytes;
 use lambkin_model::egress::Rules;
-use lambkin_model::{Function, FunctionName, Limits, Scope};
+use lambkin_model::{Function, FunctionName, Limits, Qualifier, Scope, Version};
 use lambkin_store::Store;
 use package::Packages;
 use registry::Registry;
@@ -80,7 +84,7 @@ pub(crate) enum Lookup {
 }
 
 impl Functions {
-    /// Makes a function of a package; it is Pending in the answer and Active a moment later.
+    /// Makes a function of a package; it, or its first version, is Pending in the answer and Active a moment later.
     pub async fn create(&self, request: Create) -> Result<Arc<Function>, Error> {
         self.to_the_end(|inner| async move { inner.create(request).await })
             .await
@@ -91,9 +95,53 @@ impl Functions {
         self.inner.registry.get(name)
     }
 
+    /// The version of a function that a qualifier means; none is `$LATEST`. Never waits.
+    pub fn find(
+        &self,
+        name: &FunctionName,
+        qualifier: Option<&Qualifier>,
+    ) -> Option<Arc<Function>> {
+        match qualifier {
+            None | Some(Qualifier::Latest) => self.inner.registry.get(name),
+            Some(Qualifier::Version(number)) => self.inner.registry.version(name, *number),
+            // There are none yet.
+            Some(Qualifier::Alias(_)) => None,
+        }
+    }
+
     /// Up to `limit` functions by name, those after `after`.
     pub fn page(&self, after: Option<&FunctionName>, limit: usize) -> Vec<Arc<Function>> {
         self.inner.registry.page(after, limit)
+    }
+
+    /// Up to `limit` versions by function and version, `$LATEST` first, those after `after`.
+    pub fn page_all(
+        &self,
+        after: Option<(&FunctionName, Version)>,
+        limit: usize,
+    ) -> Vec<Arc<Function>> {
+        self.inner.registry.page_all(after, limit)
+    }
+
+    /// Up to `limit` versions of a function, `$LATEST` first, those after `after`; `None` without such a function.
+    pub fn versions(
+        &self,
+        name: &FunctionName,
+        after: Option<Version>,
+        limit: usize,
+    ) -> Option<Vec<Arc<Function>>> {
+        self.inner.registry.versions(name, after, limit)
+    }
+
+    /// Publishes a version of the function as it is, or gives the last one if nothing has changed since.
+    pub async fn publish(
+        &self,
+        name: &FunctionName,
+        request: Publish,
+    ) -> Result<Arc<Function>, Error> {
+        let name = name.clone();
+        self.to_the_end(|inner| async move { inner.publish(&name, request).await })
+            .await
     }
 
     /// Changes the configuration; invokes run the old one until the update is Successful.
@@ -118,7 +166,14 @@ impl Functions {
             .await
     }
 
-    /// Removes a function with its package.
+    /// Removes one version of a function; one that is not there is forgiven.
+    pub async fn delete_version(&self, name: &FunctionName, number: u64) -> Result<(), Error> {
+        let name = name.clone();
+        self.to_the_end(|inner| async move { inner.delete_version(&name, number).await })
+            .await
+    }
+
+    /// Removes a function with its versions and packages.
     pub async fn delete(&self, name: &FunctionName) -> Result<(), Error> {
         let name = name.clone();
         self.to_the_end(|inner| async move { inner.delete(&name).await })
@@ -160,6 +215,14 @@ impl Functions {
             .await
     }
 
+    /// A version of a function that has the package of this identity.
+    pub fn with_package(&self, name: &FunctionName, blob: &str) -> Option<Arc<Function>> {
+        let versions = self.inner.registry.versions(name, None, usize::MAX)?;
+        versions
+            .into_iter()
+            .find(|version| version.code.blob.to_string() == blob)
+    }
+
     /// The package as it was uploaded.
     pub async fn package(&self, function: &Function) -> Result<Bytes, Error> {
         self.inner.packages.get(function).await
@@ -178,9 +241,9 @@ impl Functions {
         self.inner.packages.limits()
     }
 
-    /// What invokes run: the configuration that settled last. Never waits.
-    pub(crate) fn live(&self, name: &FunctionName) -> Option<Lookup> {
-        self.inner.registry.live(name)
+    /// What invokes run: of `$LATEST`, the configuration that settled last. Never waits.
+    pub(crate) fn live(&self, name: &FunctionName, version: Version) -> Option<Lookup> {
+        self.inner.registry.live(name, version)
     }
 
     /// Resolves when every verb that was begun has ended; nothing new may be begun.

@@ -4,6 +4,7 @@
 
 use super::Error;
 use super::code_storage::{CodeStorage, Room};
+use super::holders::Holders;
 use crate::code::{self, Trees};
 use bytes::Bytes;
 use lambkin_model::{Code, Function, FunctionName, Limits, Scope};
@@ -20,6 +21,7 @@ pub(super) struct Packages {
     trees: Arc<Trees>,
     limits: Limits,
     storage: CodeStorage,
+    holders: Holders,
 }
 
 /// A package that is durable but that no row names yet.
@@ -42,6 +44,7 @@ impl Packages {
         trees: Arc<Trees>,
         limits: Limits,
         bytes_used: u64,
+        holders: Holders,
     ) -> Self {
         let storage = CodeStorage::new(limits.total_code_size_bytes, bytes_used);
         Self {
@@ -50,6 +53,7 @@ impl Packages {
             trees,
             limits,
             storage,
+            holders,
         }
     }
 
@@ -94,10 +98,22 @@ impl Packages {
         self.remove(admitted.code.blob).await;
     }
 
-    /// Forgets a package that no row names any more.
+    /// Room for a row more that names a package which is there.
+    pub(super) fn take_room(&self, bytes: u64) -> Result<Room, Error> {
+        self.storage.take(bytes)
+    }
+
+    /// Another row names this package too.
+    pub(super) fn share(&self, code: &Code) {
+        self.holders.join(code.blob);
+    }
+
+    /// A row does not name this package any more; the package goes with the last one.
     pub(super) async fn discard(&self, code: &Code) {
         self.storage.give_back(code.size_bytes);
-        self.remove(code.blob).await;
+        if self.holders.leave(code.blob) {
+            self.remove(code.blob).await;
+        }
     }
 
     pub(super) async fn get(&self, function: &Function) -> Result<Bytes, Error> {

@@ -4,10 +4,11 @@
 //! create -> current Pending, no live -- settle --> current = live -- update --> current InProgress, old live
 //!                                                        ^---------- settle ----------/
 //! ```
+//! Versions are live from their first moment to their last.
 //! Readers hold a shard's lock for one look-up and wait for nothing else.
 
 use super::Lookup;
-use lambkin_model::{Function, FunctionName};
+use lambkin_model::{Function, FunctionName, Version};
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -31,10 +32,26 @@ pub(super) struct Entry {
     pub(super) current: Arc<Function>,
     /// The last one that settled.
     pub(super) live: Option<Arc<Function>>,
+    /// Published ones, by number.
+    pub(super) versions: BTreeMap<u64, Arc<Function>>,
+}
+
+impl Entry {
+    fn new(current: Arc<Function>, live: Option<Arc<Function>>) -> Self {
+        Self {
+            current,
+            live,
+            versions: BTreeMap::new(),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Function>> {
+        std::iter::once(&self.current).chain(self.versions.values())
+    }
 }
 
 impl Registry {
-    pub(super) fn new(settled: Vec<Function>) -> Self {
+    pub(super) fn new(settled: Vec<Function>, versions: Vec<Function>) -> Self {
         let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
         let registry = Self {
             shards,
@@ -42,6 +59,9 @@ impl Registry {
         };
         for function in settled {
             registry.settle(Arc::new(function));
+        }
+        for version in versions {
+            registry.add_version(Arc::new(version));
         }
         registry
     }
@@ -52,11 +72,79 @@ impl Registry {
             .map(|entry| Arc::clone(&entry.current))
     }
 
-    pub(super) fn live(&self, name: &FunctionName) -> Option<Lookup> {
-        self.read(name).get(name).map(|entry| match &entry.live {
+    pub(super) fn live(&self, name: &FunctionName, version: Version) -> Option<Lookup> {
+        let shard = self.read(name);
+        let entry = shard.get(name)?;
+        if let Version::Published(number) = version {
+            return entry.versions.get(&number).cloned().map(Lookup::Live);
+        }
+        Some(match &entry.live {
             Some(live) => Lookup::Live(Arc::clone(live)),
             None => Lookup::NotActive(entry.current.state),
         })
+    }
+
+    pub(super) fn version(&self, name: &FunctionName, number: u64) -> Option<Arc<Function>> {
+        self.read(name).get(name)?.versions.get(&number).cloned()
+    }
+
+    pub(super) fn last_version(&self, name: &FunctionName) -> Option<Arc<Function>> {
+        let shard = self.read(name);
+        let (_, last) = shard.get(name)?.versions.last_key_value()?;
+        Some(Arc::clone(last))
+    }
+
+    pub(super) fn count_versions(&self, name: &FunctionName) -> usize {
+        self.read(name)
+            .get(name)
+            .map_or(0, |entry| entry.versions.len())
+    }
+
+    /// A version of a function that is there; of one that is not, nothing.
+    pub(super) fn add_version(&self, version: Arc<Function>) {
+        if let (Some(entry), Version::Published(number)) = (
+            self.write(&version.name).get_mut(&version.name),
+            version.version,
+        ) {
+            entry.versions.insert(number, version);
+        }
+    }
+
+    pub(super) fn remove_version(&self, name: &FunctionName, number: u64) -> Option<Arc<Function>> {
+        self.write(name).get_mut(name)?.versions.remove(&number)
+    }
+
+    pub(super) fn versions(
+        &self,
+        name: &FunctionName,
+        after: Option<Version>,
+        limit: usize,
+    ) -> Option<Vec<Arc<Function>>> {
+        let shard = self.read(name);
+        let all = shard.get(name)?.all();
+        let rest = all.filter(|one| after.is_none_or(|after| one.version > after));
+        Some(rest.take(limit).cloned().collect())
+    }
+
+    pub(super) fn page_all(
+        &self,
+        after: Option<(&FunctionName, Version)>,
+        limit: usize,
+    ) -> Vec<Arc<Function>> {
+        let from = after.map_or(Bound::Unbounded, |(name, _)| Bound::Included(name));
+        let is_beyond = |one: &&Arc<Function>| {
+            after.is_none_or(|(name, version)| (&one.name, one.version) > (name, version))
+        };
+        let mut page = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            let entries = shard.range::<FunctionName, _>((from, Bound::Unbounded));
+            let all = entries.flat_map(|(_, entry)| entry.all());
+            page.extend(all.filter(is_beyond).take(limit).cloned());
+        }
+        page.sort_unstable_by(|a, b| (&a.name, a.version).cmp(&(&b.name, b.version)));
+        page.truncate(limit);
+        page
     }
 
     pub(super) fn page(&self, after: Option<&FunctionName>, limit: usize) -> Vec<Arc<Function>> {
@@ -86,26 +174,25 @@ impl Registry {
         match shard.get_mut(&function.name) {
             Some(entry) => entry.current = function,
             None => {
-                shard.insert(
-                    function.name.clone(),
-                    Entry {
-                        current: function,
-                        live: None,
-                    },
-                );
+                shard.insert(function.name.clone(), Entry::new(function, None));
             }
         }
     }
 
     /// Shows a function to the control plane and to invokes; gives what invokes ran before.
     pub(super) fn settle(&self, function: Arc<Function>) -> Option<Arc<Function>> {
-        let entry = Entry {
-            current: Arc::clone(&function),
-            live: Some(Arc::clone(&function)),
-        };
-        self.write(&function.name)
-            .insert(function.name.clone(), entry)?
-            .live
+        let mut shard = self.write(&function.name);
+        match shard.get_mut(&function.name) {
+            Some(entry) => {
+                entry.current = Arc::clone(&function);
+                entry.live.replace(function)
+            }
+            None => {
+                let entry = Entry::new(Arc::clone(&function), Some(Arc::clone(&function)));
+                shard.insert(function.name.clone(), entry);
+                None
+            }
+        }
     }
 
     pub(super) fn remove(&self, name: &FunctionName) -> Option<Entry> {
@@ -145,7 +232,7 @@ mod tests {
     #[test]
     fn pages_follow_the_order_of_names_over_all_shards() {
         let all: Vec<String> = (0..500).map(|n| format!("f{n:03}")).collect();
-        let registry = Registry::new(all.iter().map(|name| function(name)).collect());
+        let registry = Registry::new(all.iter().map(|name| function(name)).collect(), Vec::new());
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
             let page = registry.page(after.as_ref(), 7);
@@ -159,14 +246,14 @@ mod tests {
 
     #[test]
     fn invokes_run_what_settled_last() {
-        let registry = Registry::new(Vec::new());
+        let registry = Registry::new(Vec::new(), Vec::new());
         let pending = Arc::new(Function {
             state: State::Pending,
             ..function("f")
         });
         registry.show(Arc::clone(&pending));
         assert!(matches!(
-            registry.live(&pending.name),
+            registry.live(&pending.name, Version::Latest),
             Some(Lookup::NotActive(State::Pending))
         ));
 
@@ -174,7 +261,7 @@ mod tests {
         assert!(registry.settle(Arc::clone(&first)).is_none());
         let second = Arc::new(function("f"));
         registry.show(Arc::clone(&second));
-        let ran = |expected: &Arc<Function>| matches!(registry.live(&expected.name), Some(Lookup::Live(live)) if Arc::ptr_eq(&live, expected));
+        let ran = |expected: &Arc<Function>| matches!(registry.live(&expected.name, Version::Latest), Some(Lookup::Live(live)) if Arc::ptr_eq(&live, expected));
         assert!(ran(&first) && !ran(&second));
         assert!(Arc::ptr_eq(&registry.get(&first.name).unwrap(), &second));
 
@@ -184,6 +271,60 @@ mod tests {
         ));
         assert!(ran(&second));
         assert!(registry.remove(&first.name).is_some());
-        assert!(registry.live(&first.name).is_none() && registry.get(&first.name).is_none());
+        assert!(
+            registry.live(&first.name, Version::Latest).is_none()
+                && registry.get(&first.name).is_none()
+        );
+    }
+
+    fn version(name: &str, number: u64) -> Function {
+        Function {
+            version: Version::Published(number),
+            ..function(name)
+        }
+    }
+
+    #[test]
+    fn versions_stay_as_they_are_while_their_function_changes() {
+        let of_none = version("none", 1);
+        let registry = Registry::new(vec![function("f")], vec![version("f", 2), of_none]);
+        let name = FunctionName::new("f").unwrap();
+        registry.settle(Arc::new(function("f")));
+        let versions = |after, limit| -> Option<Vec<Version>> {
+            let page = registry.versions(&name, after, limit)?;
+            Some(page.iter().map(|one| one.version).collect())
+        };
+        let (latest, second) = (Version::Latest, Version::Published(2));
+        assert_eq!(versions(None, 9), Some(vec![latest, second]));
+        assert_eq!(versions(Some(latest), 9), Some(vec![second]));
+        assert_eq!(versions(None, 1), Some(vec![latest]));
+        assert!(
+            matches!(registry.live(&name, second), Some(Lookup::Live(live)) if live.version == second)
+        );
+        assert!(registry.live(&name, Version::Published(1)).is_none());
+        assert!(registry.remove_version(&name, 2).is_some());
+        assert!(registry.last_version(&name).is_none() && registry.get(&name).is_some());
+    }
+
+    #[test]
+    fn all_versions_are_paged_by_name_and_number() {
+        let functions = ["a", "b", "c"].map(function);
+        let versions = vec![version("a", 9), version("a", 10), version("c", 1)];
+        let registry = Registry::new(functions.into(), versions);
+        let (mut seen, mut after) = (Vec::new(), None::<Arc<Function>>);
+        loop {
+            let place = after.as_ref().map(|last| (&last.name, last.version));
+            let page = registry.page_all(place, 2);
+            let Some(last) = page.last() else { break };
+            seen.extend(
+                page.iter()
+                    .map(|one| format!("{}:{}", one.name, one.version)),
+            );
+            after = Some(Arc::clone(last));
+        }
+        assert_eq!(
+            seen,
+            ["a:$LATEST", "a:9", "a:10", "b:$LATEST", "c:$LATEST", "c:1"]
+        );
     }
 }

@@ -6,7 +6,7 @@
 //! The row is replaced first, so that what invokes run is always durable.
 
 use super::{Error, Inner};
-use lambkin_model::{Function, FunctionName, LastUpdate, State};
+use lambkin_model::{Function, FunctionName, LastUpdate, State, Version};
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -66,7 +66,7 @@ impl Inner {
         // What the old one needed meanwhile is not needed any more.
         self.pools.foresee(&settled);
         if let Some(before) = self.registry.settle(Arc::clone(&settled)) {
-            self.pools.retire(name);
+            self.pools.retire(name, Version::Latest);
             if before.code.blob != settled.code.blob {
                 self.discard_when_unused(before);
             }
@@ -74,8 +74,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Invokes that were placed before the update may still need a new environment of the old package.
-    fn discard_when_unused(self: &Arc<Self>, before: Arc<Function>) {
+    /// Invokes that were placed before a change may still need a new environment of the old package.
+    pub(super) fn discard_when_unused(self: &Arc<Self>, before: Arc<Function>) {
         let inner = Arc::clone(self);
         self.tasks.spawn(async move {
             while Arc::strong_count(&before) > 1 {

@@ -13,6 +13,8 @@ pub struct UpdateCode {
     pub revision_id: Option<String>,
     /// Check, and change nothing.
     pub dry_run: bool,
+    /// Also publish a version of it, which is then what the caller gets back.
+    pub publish: bool,
 }
 
 impl Inner {
@@ -33,7 +35,7 @@ impl Inner {
         }
         let admitted = self.packages.admit(name, update.package).await?;
         match self
-            .acknowledge(&current, with(admitted.code.clone()))
+            .acknowledge(&current, with(admitted.code.clone()), update.publish)
             .await
         {
             Ok(function) => {

@@ -1,7 +1,7 @@
 //! UpdateFunctionConfiguration: other settings for the same package.
 
 use super::{Error, Inner, LoggingUpdate, rules};
-use lambkin_model::{Environment, Function, FunctionName, Runtime, Settings};
+use lambkin_model::{Environment, Function, FunctionName, Runtime, Settings, SnapStart};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ pub struct Update {
     pub environment: Option<BTreeMap<String, String>>,
     /// How it logs.
     pub logging: LoggingUpdate,
+    /// Which versions start from an initialised environment.
+    pub snap_start: Option<SnapStart>,
 }
 
 impl Inner {
@@ -41,6 +43,7 @@ impl Inner {
         let runtime = update.runtime;
         let settings = changed(&current.settings, update)?;
         rules::check_memory(&settings)?;
+        rules::check_snap_start(&settings)?;
         if let Some(runtime) = runtime {
             rules::check_runtime(&self.runtimes, runtime, settings.memory_mb)?;
         }
@@ -50,6 +53,7 @@ impl Inner {
                 settings,
                 ..Function::clone(&current)
             },
+            false,
         )
         .await
     }
@@ -74,6 +78,7 @@ fn changed(current: &Settings, update: Update) -> Result<Settings, Error> {
         logging: update.logging.apply(&current.logging)?,
         package_type: current.package_type,
         architecture: current.architecture,
+        snap_start: update.snap_start.unwrap_or(current.snap_start),
     })
 }
 

@@ -17,7 +17,7 @@ pub(crate) enum Record<'r> {
         runtime_version: &'r str,
         runtime_version_arn: &'r str,
         function_name: &'r str,
-        function_version: &'static str,
+        function_version: &'r str,
         instance_id: &'r str,
         instance_max_memory: u64,
     },
@@ -40,7 +40,7 @@ pub(crate) enum Record<'r> {
     Start {
         request_id: String,
         function_arn: &'r str,
-        version: &'static str,
+        version: &'r str,
     },
     #[serde(rename_all = "camelCase")]
     RuntimeDone {
@@ -112,7 +112,7 @@ impl<'r> Record<'r> {
             runtime_version: &origin.runtime_version,
             runtime_version_arn: &origin.runtime_version_arn,
             function_name: origin.function.as_str(),
-            function_version: "$LATEST",
+            function_version: &origin.version,
             instance_id: &origin.stream,
             instance_max_memory: origin.memory_bytes,
         }
@@ -141,7 +141,7 @@ impl<'r> Record<'r> {
         Self::Start {
             request_id: id.to_string(),
             function_arn: &origin.arn,
-            version: "$LATEST",
+            version: &origin.version,
         }
     }
 

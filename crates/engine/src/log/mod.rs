@@ -60,6 +60,7 @@ impl Phase {
 pub(crate) struct Origin {
     pub(crate) function: FunctionName,
     pub(crate) arn: String,
+    pub(crate) version: String,
     pub(crate) memory_bytes: u64,
     /// `python:3.11.2`
     pub(crate) runtime_version: String,
@@ -143,7 +144,7 @@ impl Recorder {
         self.invoke = Some(id);
         self.tail = wants_tail.then(Tail::default);
         match self.format {
-            LogFormat::Text => self.push(now, text::start(id)),
+            LogFormat::Text => self.push(now, text::start(id, &self.origin.version)),
             LogFormat::Json => {
                 let line = self.json(now, SystemLogLevel::Info, &Record::start(&self.origin, id));
                 self.extend(now, line);

@@ -17,6 +17,7 @@ fn recorder(format: LogFormat, level: SystemLogLevel) -> Recorder {
     let origin = Origin {
         function: function.name.clone(),
         arn: function.arn(),
+        version: "$LATEST".into(),
         memory_bytes: 128 << 20,
         runtime_version: "python:3.11.2".into(),
         runtime_version_arn: "arn:aws:lambda:us-east-1::runtime:00".into(),

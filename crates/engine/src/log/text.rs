@@ -23,8 +23,8 @@ pub(crate) fn init_report(phase: Phase, took: Duration, failure: &Failure) -> St
     )
 }
 
-pub(crate) fn start(id: RequestId) -> String {
-    format!("START RequestId: {id} Version: $LATEST")
+pub(crate) fn start(id: RequestId, version: &str) -> String {
+    format!("START RequestId: {id} Version: {version}")
 }
 
 pub(crate) fn end(id: RequestId) -> String {

@@ -1,4 +1,4 @@
-//! The environments of one generation of a function, and the invocations that wait for one.
+//! The environments of one generation of one version of a function, and the invocations that wait for one.
 //!
 //! ```text
 //! place ──▶ idle environment, newest first
@@ -15,7 +15,7 @@ use crate::invocation::Invocation;
 use crate::invoke::{Error, ThrottleReason};
 use crate::start::{Clock, FunctionStarts};
 use bytes::Bytes;
-use lambkin_model::{Function, FunctionName, Start};
+use lambkin_model::{Function, Qualifier, Start};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::time::Instant;
@@ -24,6 +24,8 @@ use tokio::time::Instant;
 pub(crate) struct Generation {
     function: Arc<Function>,
     arn: Bytes,
+    /// With the version.
+    version_arn: Bytes,
     host: Arc<Host>,
     starts: Arc<FunctionStarts>,
     pools: Weak<Pools>,
@@ -47,10 +49,12 @@ struct State {
 impl Generation {
     pub(super) fn new(function: Arc<Function>, host: Arc<Host>, pools: Weak<Pools>) -> Self {
         let arn = Bytes::from(function.arn());
-        let starts = host.starts.of(&function.name);
+        let version_arn = Bytes::from(function.version_arn());
+        let starts = host.starts.of(&function);
         Self {
             function,
             arn,
+            version_arn,
             host,
             starts,
             pools,
@@ -68,18 +72,17 @@ impl Generation {
         &self.function
     }
 
-    /// The function's unqualified ARN.
-    pub(crate) fn arn(&self) -> &Bytes {
-        &self.arn
+    /// The function's ARN as a caller qualified it.
+    pub(crate) fn invoked_arn(&self, qualifier: Option<&Qualifier>) -> Bytes {
+        match qualifier {
+            None => self.arn.clone(),
+            Some(_) => self.version_arn.clone(),
+        }
     }
 
     /// Where starts are kept, for whoever asks where their time went.
     pub(crate) fn starts(&self) -> &Arc<FunctionStarts> {
         &self.starts
-    }
-
-    pub(super) fn name(&self) -> &FunctionName {
-        &self.function.name
     }
 
     // ---- the invoke path ----

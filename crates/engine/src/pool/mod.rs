@@ -1,4 +1,4 @@
-//! The environments of every function, by name.
+//! The environments of every version of every function.
 //!
 //! Owns: which generation of a function gets new invocations, and that nothing of a function stays behind.
 //! Refuses: placing (`generation`), the life of one environment (`environment`).
@@ -11,15 +11,18 @@ pub(crate) use launches::{Launches, Turn};
 
 use crate::environment::Host;
 use crate::reserve::Recipe;
-use lambkin_model::{Function, FunctionName};
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use lambkin_model::{Function, FunctionName, Version};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// One for each version that has environments.
+type Generations = HashMap<FunctionName, BTreeMap<Version, Arc<Generation>>>;
 
 /// All pools. Written only when a function gets its first environment, changes, or falls out of use: the
 /// invoke path reads.
 pub(crate) struct Pools {
     host: Arc<Host>,
-    generations: RwLock<HashMap<FunctionName, Arc<Generation>>>,
+    generations: RwLock<Generations>,
 }
 
 impl Pools {
@@ -34,7 +37,7 @@ impl Pools {
     /// The pool of exactly this generation, if there is one.
     pub(crate) fn find(&self, function: &Arc<Function>) -> Option<Arc<Generation>> {
         let generations = self.read();
-        let found = generations.get(&function.name)?;
+        let found = generations.get(&function.name)?.get(&function.version)?;
         found.is_of(function).then(|| Arc::clone(found))
     }
 
@@ -44,7 +47,7 @@ impl Pools {
         let of_nobody = self.host.reserve.len();
         let mut resting = Vec::new();
         if of_nobody < count {
-            for generation in self.read().values() {
+            for generation in self.read().values().flat_map(BTreeMap::values) {
                 resting.extend(generation.resting());
             }
         }
@@ -64,9 +67,15 @@ impl Pools {
         true
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<FunctionName, Arc<Generation>>> {
+    fn read(&self) -> RwLockReadGuard<'_, Generations> {
         self.generations
             .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Generations> {
+        self.generations
+            .write()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -78,17 +87,15 @@ impl Pools {
             host,
             Arc::downgrade(self),
         ));
-        let mut generations = self
-            .generations
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = generations
-            .get(&function.name)
+        let mut generations = self.write();
+        let versions = generations.entry(function.name.clone()).or_default();
+        if let Some(found) = versions
+            .get(&function.version)
             .filter(|found| found.is_of(function))
         {
             return Arc::clone(found);
         }
-        let old = generations.insert(function.name.clone(), Arc::clone(&new));
+        let old = versions.insert(function.version, Arc::clone(&new));
         drop(generations);
         if let Some(old) = old {
             old.retire();
@@ -109,21 +116,20 @@ impl Pools {
         }
     }
 
-    /// No environment of a function is needed any more.
+    /// No environment of a function is needed any more, of none of its versions.
     pub(crate) fn dismiss(&self, name: &FunctionName) {
         self.host.reserve.forget(name);
-        self.retire(name);
+        let old = self.write().remove(name);
+        self.host.starts.forget_all(name);
+        for old in old.into_iter().flat_map(BTreeMap::into_values) {
+            old.retire();
+        }
     }
 
-    /// Ends the environments of a function as it was: idle ones now, busy ones after their invoke.
-    pub(crate) fn retire(&self, name: &FunctionName) {
-        let mut generations = self
-            .generations
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        let old = generations.remove(name);
-        drop(generations);
-        self.host.starts.forget(name);
+    /// Ends the environments of a version as it was: idle ones now, busy ones after their invoke.
+    pub(crate) fn retire(&self, name: &FunctionName, version: Version) {
+        let old = take(&mut self.write(), name, version);
+        self.host.starts.forget(name, version);
         if let Some(old) = old {
             old.retire();
         }
@@ -131,17 +137,28 @@ impl Pools {
 
     /// Forgets a pool that has neither environments nor work.
     fn forget(&self, generation: &Generation) {
-        let mut generations = self
-            .generations
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        let name = generation.name();
-        if generations
-            .get(name)
-            .is_some_and(|found| std::ptr::eq(&**found, generation))
+        let mut generations = self.write();
+        let function = generation.function();
+        let found = generations.get(&function.name);
+        let found = found.and_then(|versions| versions.get(&function.version));
+        if found.is_some_and(|found| std::ptr::eq(&**found, generation))
             && generation.retire_if_empty()
         {
-            generations.remove(name);
+            take(&mut generations, &function.name, function.version);
         }
     }
+}
+
+/// Takes a version's pool out, and leaves nothing of a function that has no other.
+fn take(
+    generations: &mut Generations,
+    name: &FunctionName,
+    version: Version,
+) -> Option<Arc<Generation>> {
+    let versions = generations.get_mut(name)?;
+    let taken = versions.remove(&version);
+    if versions.is_empty() {
+        generations.remove(name);
+    }
+    taken
 }

@@ -61,8 +61,12 @@ impl Reserve {
         drop(spare);
     }
 
-    /// One for an environment of that function.
-    pub(crate) fn take(&self, function: &FunctionName, recipe: &Arc<Recipe>) -> Option<Ready> {
+    /// One by that recipe. With a function it is for, whose recipe it is from now on.
+    pub(crate) fn take(
+        &self,
+        function: Option<&FunctionName>,
+        recipe: &Arc<Recipe>,
+    ) -> Option<Ready> {
         let (taken, spare) = self.shelves().take(function, recipe);
         drop(spare);
         self.changed.notify_one();

@@ -81,12 +81,12 @@ impl Shelves {
 
     pub(super) fn take(
         &mut self,
-        function: &FunctionName,
+        function: Option<&FunctionName>,
         recipe: &Arc<Recipe>,
     ) -> (Option<Ready>, Option<Shelved>) {
         // One that was deleted a moment ago stays forgotten.
-        let known = self.recipes.contains_key(function);
-        let spare = known.then(|| self.serve(function, recipe)).flatten();
+        let known = function.filter(|function| self.recipes.contains_key(*function));
+        let spare = known.and_then(|function| self.serve(function, recipe));
         let Some(shelf) = self.shelves.get_mut(recipe) else {
             return (None, spare);
         };

@@ -1,4 +1,4 @@
-//! The last starts of each function, as long as neither its code nor its configuration changes.
+//! The last starts of each version of each function, as long as neither its code nor its configuration changes.
 //!
 //! ```text
 //! a pool opens ─▶ of ─▶ each environment's first answer ─▶ keep
@@ -7,7 +7,7 @@
 
 use super::clock::Times;
 use super::told::{Telling, Told};
-use lambkin_model::{FunctionName, Outcome, RequestId, Start, Timestamp};
+use lambkin_model::{Function, FunctionName, Outcome, RequestId, Start, Timestamp, Version};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -88,28 +88,38 @@ impl FunctionStarts {
     }
 }
 
-/// By function.
+/// Which version of which function.
+type Key = (FunctionName, Version);
+
+/// By version.
 #[derive(Debug, Default)]
-pub(crate) struct RecentStarts(Mutex<HashMap<FunctionName, Arc<FunctionStarts>>>);
+pub(crate) struct RecentStarts(Mutex<HashMap<Key, Arc<FunctionStarts>>>);
 
 impl RecentStarts {
-    /// Where the starts of a function's environments are kept.
-    pub(crate) fn of(&self, name: &FunctionName) -> Arc<FunctionStarts> {
-        Arc::clone(self.lock().entry(name.clone()).or_default())
+    /// Where the starts of a version's environments are kept.
+    pub(crate) fn of(&self, function: &Function) -> Arc<FunctionStarts> {
+        let key = (function.name.clone(), function.version);
+        Arc::clone(self.lock().entry(key).or_default())
     }
 
-    /// A function has changed, or is no more.
-    pub(crate) fn forget(&self, name: &FunctionName) {
-        self.lock().remove(name);
+    /// A version has changed, or is no more.
+    pub(crate) fn forget(&self, name: &FunctionName, version: Version) {
+        self.lock().remove(&(name.clone(), version));
     }
 
-    /// The starts of a function, newest first; none that is known, none.
-    pub(crate) fn read(&self, name: &FunctionName) -> Vec<PastStart> {
-        let found = self.lock().get(name).map(Arc::clone);
+    /// A function is no more.
+    pub(crate) fn forget_all(&self, name: &FunctionName) {
+        self.lock().retain(|(of, _), _| of != name);
+    }
+
+    /// The starts of a version, newest first; none that is known, none.
+    pub(crate) fn read(&self, function: &Function) -> Vec<PastStart> {
+        let key = (function.name.clone(), function.version);
+        let found = self.lock().get(&key).map(Arc::clone);
         found.map_or_else(Vec::new, |starts| starts.read())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<FunctionName, Arc<FunctionStarts>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<FunctionStarts>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -118,6 +128,7 @@ impl RecentStarts {
 mod tests {
     use super::*;
     use http::HeaderValue;
+    use std::collections::BTreeMap;
 
     fn start(at: i64, told_bytes: usize) -> Kept {
         let value = HeaderValue::from_str(&" ".repeat(told_bytes)).unwrap();
@@ -133,10 +144,16 @@ mod tests {
 
     #[test]
     fn the_newest_stay_within_count_and_bytes() {
-        let (recent, name) = (RecentStarts::default(), FunctionName::new("f").unwrap());
-        let ats = || -> Vec<i64> { recent.read(&name).iter().map(|one| one.at.0).collect() };
+        let recent = RecentStarts::default();
+        let function = crate::testing::function("f", BTreeMap::new());
+        let version = Function {
+            version: Version::Published(1),
+            ..function.clone()
+        };
+        let ats = || -> Vec<i64> { recent.read(&function).iter().map(|one| one.at.0).collect() };
         assert!(ats().is_empty());
-        let starts = recent.of(&name);
+        recent.of(&version).keep(start(0, 0));
+        let starts = recent.of(&function);
         (0..10).for_each(|at| starts.keep(start(at, 500)));
         assert_eq!(ats(), [9, 8, 7, 6, 5, 4, 3, 2]);
         starts.keep(start(10, 2_000));
@@ -144,10 +161,13 @@ mod tests {
         starts.keep(start(11, 4_096));
         assert_eq!(ats(), [11]);
 
-        recent.forget(&name);
+        recent.forget(&function.name, Version::Latest);
         starts.keep(start(12, 0));
         assert!(ats().is_empty(), "of the function as it was");
-        recent.of(&name).keep(start(13, 0));
+        recent.of(&function).keep(start(13, 0));
         assert_eq!(ats(), [13]);
+        assert_eq!(recent.read(&version).len(), 1);
+        recent.forget_all(&function.name);
+        assert!(ats().is_empty() && recent.read(&version).is_empty());
     }
 }

@@ -8,7 +8,7 @@ use lambkin_engine::runtimes::{self, Runtimes};
 use lambkin_engine::{Config, Engine};
 use lambkin_model::{
     AccountId, Architecture, Function, FunctionName, Limits, Logging, PackageType, Region,
-    RequestId, Runtime, Scope, Settings, State,
+    RequestId, Runtime, Scope, Settings, SnapStart, State,
 };
 use lambkin_sandbox::{SpawnerConfig, SpawnerProcess};
 use lambkin_store::{MasterKey, Store};
@@ -157,6 +157,7 @@ impl Place {
             settings,
             package: zip(files),
             tags: BTreeMap::new(),
+            publish: false,
         };
         self.engine
             .functions()
@@ -261,6 +262,7 @@ fn settings(name: &FunctionName) -> Settings {
         logging: Logging::default_for(name.as_str()),
         package_type: PackageType::Zip,
         architecture: Architecture::MACHINE,
+        snap_start: SnapStart::None,
     }
 }
 

@@ -5,7 +5,7 @@
 use crate::database::Database;
 use crate::seal::Identity;
 use crate::{Error, MasterKey};
-use lambkin_model::{Environment, Function, FunctionName, Scope, Settings};
+use lambkin_model::{Environment, Function, FunctionName, Scope, Settings, Version};
 use rusqlite::{Connection, ErrorCode};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -16,13 +16,14 @@ pub struct Functions {
     key: Arc<MasterKey>,
 }
 
-/// What is written of a function.
-struct Row {
+/// What is written of a function, or of a version of it.
+pub(super) struct Row {
     scope: Scope,
     name: FunctionName,
+    pub(super) version: Version,
     revision: Uuid,
-    configuration: String,
-    environment: Option<Vec<u8>>,
+    pub(super) configuration: String,
+    pub(super) environment: Option<Vec<u8>>,
 }
 
 impl Functions {
@@ -46,12 +47,15 @@ impl Functions {
             .await
     }
 
-    /// Removes the row; `NotFound` when there is none.
+    /// Removes the row and those of all versions; `NotFound` when there is none.
     pub async fn remove(&self, scope: &Scope, name: &FunctionName) -> Result<(), Error> {
         let (scope, name) = (scope.clone(), name.clone());
         let sql = "DELETE FROM functions WHERE account = ?1 AND region = ?2 AND name = ?3";
+        let of_versions =
+            "DELETE FROM versions WHERE account = ?1 AND region = ?2 AND function = ?3";
         let remove = move |connection: &Connection| {
             let key = (scope.account.as_str(), scope.region.as_str(), name.as_str());
+            connection.prepare_cached(of_versions)?.execute(key)?;
             match connection.prepare_cached(sql)?.execute(key)? {
                 0 => Err(Error::NotFound),
                 _ => Ok(()),
@@ -62,8 +66,16 @@ impl Functions {
 
     /// All functions of a scope, by name; read once at start.
     pub async fn all(&self, scope: &Scope) -> Result<Vec<Function>, Error> {
-        let scope = scope.clone();
         let sql = "SELECT configuration, environment FROM functions WHERE account = ?1 AND region = ?2 ORDER BY name";
+        self.read_all(scope, sql).await
+    }
+
+    pub(super) async fn read_all(
+        &self,
+        scope: &Scope,
+        sql: &'static str,
+    ) -> Result<Vec<Function>, Error> {
+        let scope = scope.clone();
         let rows = self.database.read(move |transaction| {
             let mut select = transaction.prepare(sql)?;
             let key = (scope.account.as_str(), scope.region.as_str());
@@ -76,11 +88,11 @@ impl Functions {
             .collect()
     }
 
-    fn row(&self, function: &Function) -> Result<Row, Error> {
+    pub(super) fn row(&self, function: &Function) -> Result<Row, Error> {
         let environment = function.settings.environment.as_ref().map(|environment| {
             let plain = zeroize::Zeroizing::new(serde_json::to_vec(environment)?);
             let mut sealed = Vec::new();
-            let identity = Identity::environment(&function.scope, &function.name);
+            let identity = Identity::environment(&function.scope, &function.name, function.version);
             self.key.seal(&identity, &plain, &mut sealed)?;
             Ok::<_, Error>(sealed)
         });
@@ -95,6 +107,7 @@ impl Functions {
         Ok(Row {
             scope: function.scope.clone(),
             name: function.name.clone(),
+            version: function.version,
             revision: function.revision_id,
             configuration: serde_json::to_string(&visible)?,
             environment: environment.transpose()?,
@@ -104,7 +117,7 @@ impl Functions {
     fn function(&self, configuration: &str, sealed: Option<Vec<u8>>) -> Result<Function, Error> {
         let mut function: Function = serde_json::from_str(configuration)?;
         if let Some(sealed) = sealed {
-            let identity = Identity::environment(&function.scope, &function.name);
+            let identity = Identity::environment(&function.scope, &function.name, function.version);
             let plain = zeroize::Zeroizing::new(self.key.open(&identity, sealed)?);
             function.settings.environment = Some(serde_json::from_slice::<Environment>(&plain)?);
         }
@@ -113,14 +126,23 @@ impl Functions {
 }
 
 impl Row {
-    fn insert(&self, connection: &Connection) -> Result<(), Error> {
-        let sql =
-            "INSERT INTO functions (account, region, name, revision, configuration, environment)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        match connection.prepare_cached(sql)?.execute((
+    pub(super) fn key(&self) -> [&str; 3] {
+        [
             self.scope.account.as_str(),
             self.scope.region.as_str(),
             self.name.as_str(),
+        ]
+    }
+
+    pub(super) fn insert(&self, connection: &Connection) -> Result<(), Error> {
+        let sql =
+            "INSERT INTO functions (account, region, name, revision, configuration, environment)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let [account, region, name] = self.key();
+        match connection.prepare_cached(sql)?.execute((
+            account,
+            region,
+            name,
             self.revision.as_bytes(),
             &self.configuration,
             &self.environment,
@@ -133,13 +155,14 @@ impl Row {
         }
     }
 
-    fn replace(&self, connection: &Connection, expected: Uuid) -> Result<(), Error> {
+    pub(super) fn replace(&self, connection: &Connection, expected: Uuid) -> Result<(), Error> {
         let sql = "UPDATE functions SET revision = ?4, configuration = ?5, environment = ?6
             WHERE account = ?1 AND region = ?2 AND name = ?3 AND revision = ?7";
+        let [account, region, name] = self.key();
         let changed = connection.prepare_cached(sql)?.execute((
-            self.scope.account.as_str(),
-            self.scope.region.as_str(),
-            self.name.as_str(),
+            account,
+            region,
+            name,
             self.revision.as_bytes(),
             &self.configuration,
             &self.environment,
@@ -154,11 +177,6 @@ impl Row {
 
     fn is_there(&self, connection: &Connection) -> Result<bool, Error> {
         let sql = "SELECT 1 FROM functions WHERE account = ?1 AND region = ?2 AND name = ?3";
-        let key = (
-            self.scope.account.as_str(),
-            self.scope.region.as_str(),
-            self.name.as_str(),
-        );
-        Ok(connection.prepare_cached(sql)?.exists(key)?)
+        Ok(connection.prepare_cached(sql)?.exists(self.key())?)
     }
 }

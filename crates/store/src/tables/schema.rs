@@ -5,10 +5,11 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// Step `n` (from 1) leads from schema `n - 1` to schema `n`.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
 ];
 
 /// The schema that this version writes.
@@ -78,5 +79,9 @@ mod tests {
             .query_row("SELECT egress FROM functions", [], |row| row.get(0))
             .unwrap();
         assert_eq!((sums, rules), (vec![7, 0, 2, 5, 0, 0], None));
+        let versions: i64 = connection
+            .query_row("SELECT count(*) FROM versions", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(versions, 0);
     }
 }

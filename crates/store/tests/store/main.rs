@@ -5,10 +5,11 @@
 mod functions;
 mod open;
 mod packages;
+mod versions;
 
 use lambkin_model::{
     AccountId, Architecture, Code, Environment, Function, FunctionName, Logging, PackageType,
-    Region, Runtime, Scope, Settings, State, Tags, Timestamp,
+    Region, Runtime, Scope, Settings, SnapStart, State, Tags, Timestamp, Version,
 };
 use lambkin_store::{Config, MasterKey, OpenError, Store};
 use std::collections::BTreeMap;
@@ -87,6 +88,8 @@ fn function(function: &str) -> Function {
     Function {
         scope: scope(),
         name: name(function),
+        version: Version::Latest,
+        content_id: Uuid::nil(),
         revision_id: Uuid::new_v4(),
         last_modified: Timestamp(1),
         state: State::Active,
@@ -108,6 +111,7 @@ fn function(function: &str) -> Function {
             logging: Logging::default_for(function),
             package_type: PackageType::Zip,
             architecture: Architecture::X86_64,
+            snap_start: SnapStart::None,
         },
         tags: Tags::default(),
     }

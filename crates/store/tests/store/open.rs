@@ -32,7 +32,7 @@ fn the_folder_is_private_and_says_its_schema() {
     }
     assert_eq!(
         fs::read_to_string(place.data_dir().join("VERSION")).unwrap(),
-        "3\n"
+        "4\n"
     );
     let lock = fs::read_to_string(place.data_dir().join("lock")).unwrap();
     assert_eq!(lock.trim(), std::process::id().to_string());
