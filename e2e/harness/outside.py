@@ -21,14 +21,14 @@ MODES = ("root", "ordinary")
 class Place:
     """A server, and a function in it that does what a test asks for."""
 
-    def __init__(self, world, mode, folder, *flags):
+    def __init__(self, world, mode, folder, *flags, devices=None):
         from conftest import Deployer
         self.world, self.mode = world, mode
         self.ordinary = Ordinary() if mode == "ordinary" else None
         binary, uid = BINARY, None
         if self.ordinary:
             binary, uid, folder = self.ordinary.binary, self.ordinary.uid, self.ordinary.folder
-        self.server = Server(folder, "--allow-nearest-runtime", *flags, binary=binary, before=world.before(uid))
+        self.server = Server(folder, "--allow-nearest-runtime", *flags, binary=binary, before=world.before(uid, devices))
         self.server.start()
         self.client = self.server.client()
         self.deploy = Deployer(self.client)

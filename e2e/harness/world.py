@@ -34,11 +34,12 @@ LAN4, LAN6 = "10.77.0.9", "fd77::9"
 METADATA = ("169.254.169.254", "100.100.100.200", "fd00:ec2::254")
 # IPv4 as a translator of the network would write it: of the web server, the metadata server, the host.
 NAT64_WEB, NAT64_METADATA = "64:ff9b::cb00:710a", "64:ff9b::a9fe:a9fe"
-ECHO, RESET, CLOSED, SERVICE = 7, 9, 11, 8099
+ECHO, RESET, CLOSED, LATE, SERVICE = 7, 9, 11, 13, 8099
 
 
 def listen_in_world():
-    plan = [["dns", DNS, 53], ["mail", MAIL4, 25], ["mail", MAIL6, 25], ["reset", WEB4, RESET]]
+    plan = [["dns", DNS, 53], ["mail", MAIL4, 25], ["mail", MAIL6, 25], ["reset", WEB4, RESET],
+            ["late", WEB4, LATE]]
     for address in (WEB4, WEB6, NAT64_WEB):
         plan += [["echo", address, ECHO], ["http", address, 80], ["https", address, 443], ["udp", address, ECHO],
                  ["mail", address, 25], ["udp", address, 53]]
@@ -171,9 +172,12 @@ class World:
                 for arrival in space.arrivals(since) if not kinds or arrival["what"] in kinds]
         assert came == []
 
-    def before(self, uid):
-        """Begins the command line of a server that asks the world's names, as a user where one is named."""
+    def before(self, uid, devices=None):
+        """Begins the command line of a server that asks the world's names, as a user where one is named; `devices` is
+        a line that fills /dev/net."""
         script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
+        if devices is not None:
+            script = f"mkdir -p /dev/net && mount -t tmpfs devices /dev/net && {devices} && {script}"
         command = ["unshare", "--mount", "sh", "-c", script, str(self.resolv_conf)]
         if uid is not None:
             command += ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups"]

@@ -16,7 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
-DATAGRAM_MAX = 4096
+DATAGRAM_MAX = 1 << 16
+LATE_S = 0.5
 PATIENCE_S = 20
 GREETING = b"220 mail.example ESMTP\r\n"
 SECRET = b"a secret of the machine"
@@ -87,6 +88,13 @@ def datagrams(server):
         data, peer = server.recvfrom(DATAGRAM_MAX)
         arrived("udp", server.getsockname(), peer)
         server.sendto(data, peer)
+
+
+def late_datagrams(server):
+    """Answers when nobody waits any more."""
+    while True:
+        data, peer = server.recvfrom(DATAGRAM_MAX)
+        threading.Timer(LATE_S, server.sendto, (data, peer)).start()
 
 
 class Web(BaseHTTPRequestHandler):
@@ -177,6 +185,8 @@ def start(what, address, port):
     elif what == "dns":
         import names
         names.start(listener(address, port, socket.SOCK_DGRAM), listener(address, port), arrived)
+    elif what == "late":
+        in_background(late_datagrams, listener(address, port, socket.SOCK_DGRAM))
     else:
         in_background(datagrams, listener(address, port, socket.SOCK_DGRAM))
 

@@ -12,6 +12,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const OWN: u64 = 6;
 /// Of one environment.
 const PER_ENVIRONMENT: u64 = OWN + CONNECTIONS_MAX as u64;
+/// And where datagrams lead out of it, what they come out of.
+const TUNNEL: u64 = 1;
 /// What remains for clients, names and files: one part of so many.
 const REST: u64 = 4;
 /// Of that, what files take at most: the database, journals, logs, packages on their way.
@@ -20,15 +22,23 @@ const FILES: u64 = 256;
 const QUERIES: u64 = 32;
 /// More at once are never on their way to resolvers, which answer in milliseconds.
 const QUERIES_MAX: u64 = 1_024;
+/// Of all: what flows of datagrams take at most, where they lead out.
+const FLOWS: u64 = 16;
 
 /// Raises the limit of open files and tells how many environments it has room for.
-pub(crate) fn environments_max() -> usize {
-    environments(raise())
+pub(crate) fn environments_max(datagrams: bool) -> usize {
+    environments(raise(), datagrams)
 }
 
-/// Raises the limit of open files and tells how many clients it has room for beside all environments.
-pub fn clients_max() -> usize {
-    clients(raise())
+/// Raises the limit of open files and tells how many clients it has room for beside all environments, and with flows
+/// of datagrams where those lead out.
+pub fn clients_max(datagrams: bool) -> usize {
+    clients(raise(), datagrams)
+}
+
+/// How many flows of datagrams functions may have.
+pub(crate) fn flows_max() -> usize {
+    count(raise().map(|all| all / FLOWS))
 }
 
 /// How many questions of functions may be on their way to resolvers.
@@ -52,14 +62,16 @@ fn raise() -> Option<u64> {
     }
 }
 
-fn environments(descriptors: Option<u64>) -> usize {
-    count(descriptors.map(|all| (all - all / REST) / PER_ENVIRONMENT))
+fn environments(descriptors: Option<u64>, datagrams: bool) -> usize {
+    let each = PER_ENVIRONMENT + if datagrams { TUNNEL } else { 0 };
+    count(descriptors.map(|all| (all - all / REST) / each))
 }
 
-fn clients(descriptors: Option<u64>) -> usize {
+fn clients(descriptors: Option<u64>, datagrams: bool) -> usize {
     count(descriptors.map(|all| {
         let rest = all / REST;
-        rest - FILES.min(rest / 2) - queries(Some(all))
+        let flows = if datagrams { all / FLOWS } else { 0 };
+        rest - FILES.min(rest / 2) - queries(Some(all)) - flows
     }))
 }
 
@@ -79,12 +91,19 @@ mod tests {
 
     #[test]
     fn a_fourth_is_left_for_clients_and_files() {
-        assert_eq!(environments(Some(1_024)), 54);
-        assert_eq!(environments(Some(20_000)), 1_071);
-        assert_eq!(environments(None), usize::MAX);
-        assert_eq!(clients(Some(1_024)), 96);
-        assert_eq!(clients(Some(20_000)), 4_119);
-        assert_eq!(clients(None), usize::MAX);
+        assert_eq!(environments(Some(1_024), false), 54);
+        assert_eq!(environments(Some(20_000), false), 1_071);
+        assert_eq!(environments(None, false), usize::MAX);
+        assert_eq!(clients(Some(1_024), false), 96);
+        assert_eq!(clients(Some(20_000), false), 4_119);
+        assert_eq!(clients(None, false), usize::MAX);
+    }
+
+    #[test]
+    fn datagrams_take_a_part_of_it_where_they_lead_out() {
+        assert_eq!(environments(Some(20_000), true), 1_000);
+        assert_eq!(clients(Some(1_024), true), 32);
+        assert_eq!(clients(Some(20_000), true), 2_869);
     }
 
     #[test]
@@ -95,7 +114,7 @@ mod tests {
             maximum: hard,
         };
         setrlimit(Resource::Nofile, low).unwrap();
-        assert_eq!(environments_max(), environments(hard));
+        assert_eq!(environments_max(false), environments(hard, false));
         assert_eq!(getrlimit(Resource::Nofile).current, hard);
     }
 }

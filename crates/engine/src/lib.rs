@@ -88,8 +88,8 @@ struct Inner {
 }
 
 /// As many as the process's descriptors suffice for; fewer than the account's concurrency are worth a word.
-fn environments_max(concurrency: u32) -> usize {
-    let most = descriptors::environments_max();
+fn environments_max(concurrency: u32, datagrams: bool) -> usize {
+    let most = descriptors::environments_max(datagrams);
     if most < concurrency as usize {
         tracing::warn!(
             "the limit of open files suffices for {most} environments at once, fewer than the concurrency of \
@@ -126,6 +126,7 @@ impl Engine {
         let trees = Arc::new(Trees::new(spawner.clone(), store.clone(), unzipped, cache));
         let admission = Admission::new(limits.concurrent_executions);
         let rules = Arc::new(PresentRules::default());
+        let datagrams = spawner.isolation().datagrams;
         let host = Arc::new(Host {
             store: store.clone(),
             reserve: Reserve::new(spawner.clone(), pool_bytes_max),
@@ -136,7 +137,7 @@ impl Engine {
             gateway: Arc::new(Gateway::open(config.egress)?),
             starts: RecentStarts::default(),
             memory: Memory::new(config.memory_reserve_bytes),
-            environments_max: environments_max(limits.concurrent_executions),
+            environments_max: environments_max(limits.concurrent_executions, datagrams),
             idle_timeout: config.idle_timeout,
             launches: Launches::new(),
             owners: TaskTracker::new(),

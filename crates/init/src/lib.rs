@@ -17,7 +17,7 @@ mod run;
 mod trial;
 mod unpack;
 
-pub use network::{ADDRESS_V4, ADDRESS_V6};
+pub use network::{ADDRESS_V4, ADDRESS_V6, TUNNEL_V4};
 pub use run::{Programs, run};
 pub use trial::try_network;
 pub use unpack::{UnpackError, unpack, unpack_into};

@@ -86,6 +86,7 @@ fn boot(settings: Settings) -> anyhow::Result<Boot> {
         work_dir: data_dir.join("sandbox"),
         server,
         uids: settings.sandbox_uid_first..uid_last,
+        datagrams: settings.egress_udp,
     })?;
     report_missing(&spawner, settings.production)?;
     let data_dir = match server {
@@ -236,7 +237,7 @@ fn announce(settings: &Settings, address: SocketAddr, pair: &credentials::KeyPai
 
 /// As many as are set, if the descriptors that environments leave suffice for them.
 fn connections_max(settings: &Settings) -> usize {
-    let most = lambkin_engine::descriptors::clients_max();
+    let most = lambkin_engine::descriptors::clients_max(settings.egress_udp);
     if most < settings.connections_max {
         tracing::info!(
             "the limit of open files leaves room for {most} of connections_max = {}; raise it (`ulimit -Hn`, or \

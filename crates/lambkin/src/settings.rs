@@ -71,6 +71,8 @@ settings! {
     allow_host, "LAMBKIN_ALLOW_HOST", "NAME": Hosts = Hosts::default(), "none";
     /// Let functions reach this server's API, as lambkin.internal and the port of `listen`; calls are signed as ever
     allow_api_from_functions, "LAMBKIN_ALLOW_API_FROM_FUNCTIONS", "BOOL": bool = false, "false";
+    /// Let functions send UDP out, too, as AWS does; their rules hold for it as for TCP
+    egress_udp, "LAMBKIN_EGRESS_UDP", "BOOL": bool = false, "false";
     /// Refuse to start unless every part of the isolation is there
     production, "LAMBKIN_PRODUCTION", "BOOL": bool = false, "false";
     /// Account number, twelve digits

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         work_dir: folder.path().join("sandbox"),
         server: None,
         uids: 740_000..741_000,
+        datagrams: false,
     })
     .expect("a spawner");
     println!("control groups: {:?}", process.isolation().control_groups);

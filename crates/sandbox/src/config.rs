@@ -15,4 +15,6 @@ pub struct SpawnerConfig {
     pub server: Option<(u32, u32)>,
     /// First host uid of the range that environments get, and how many; used only as root.
     pub uids: Range<u32>,
+    /// Whether sandboxes get a [`Tunnel`](crate::outbound::Tunnel). Where they cannot, the start fails.
+    pub datagrams: bool,
 }

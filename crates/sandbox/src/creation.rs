@@ -6,7 +6,7 @@
 //!        clone3 ────────────────────────────▶ into the control group (version 1; version 2: born there)
 //!        maps of user ids                     descriptors arranged, all others closed, waits
 //!        release ───────────────────────────▶ cgroup name space, user, end with the spawner
-//!                                             loopback, listener
+//!                                             loopback, listener, way out of datagrams
 //!                                             mounts, pivot_root; listener ──▶ setup socket
 //!                                             limits, no_new_privs, capabilities, Landlock, seccomp
 //!        end of the setup socket ◀─────────── exec of the sealed pid 1
@@ -22,7 +22,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use lambkin_init::descriptors::{NAMES_BY_DATAGRAM, NAMES_BY_STREAM};
-use lambkin_init::{ADDRESS_V4, ADDRESS_V6};
+use lambkin_init::{ADDRESS_V4, ADDRESS_V6, TUNNEL_V4};
 use rustix::fs::{CWD, Gid, Uid, fchown};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -40,7 +40,7 @@ use crate::linux::privilege::{self, SANDBOX_GID, SANDBOX_UID};
 use crate::linux::seccomp::Holder;
 use crate::linux::{
     capabilities, descriptors, dev, image, landlock, limits, mounts, network, parent_death, pidfd,
-    priority, proc, seccomp, signals,
+    priority, proc, seccomp, signals, tunnel,
 };
 use crate::profile::{self, Step};
 use crate::protocol;
@@ -48,6 +48,10 @@ use crate::weaken::{self, Layer};
 
 /// A name that resolves everywhere and tells nothing.
 const HOST_NAME: &[u8] = b"localhost";
+
+/// Steps that fail where a machine has no way out for datagrams.
+pub(crate) const OPEN_TUNNEL: &str = "open /dev/net/tun";
+pub(crate) const MAKE_TUNNEL: &str = "make a network device for UDP";
 
 /// What all sandboxes of this spawner share; made once.
 pub(crate) struct Host {
@@ -57,6 +61,8 @@ pub(crate) struct Host {
     filters: Filters,
     landlock_has_network: bool,
     spawner: OwnedFd,
+    /// Of the device for the way out of datagrams, where there is to be one.
+    tunnels: Option<OwnedFd>,
 }
 
 /// System-call filters; made once.
@@ -70,7 +76,12 @@ struct Filters {
 }
 
 impl Host {
-    pub(crate) fn prepare(spaces: MountSpaces, rootless: bool) -> Result<Self, Failure> {
+    pub(crate) fn prepare(
+        spaces: MountSpaces,
+        rootless: bool,
+        datagrams: bool,
+    ) -> Result<Self, Failure> {
+        let tunnels = datagrams.then(tunnel::folder).transpose();
         Ok(Self {
             spaces,
             rootless,
@@ -83,6 +94,7 @@ impl Host {
             },
             landlock_has_network: landlock::has_network(),
             spawner: pidfd::of_self().map_err(at("open the spawner's process"))?,
+            tunnels: tunnels.map_err(at(OPEN_TUNNEL))?,
         })
     }
 }
@@ -130,7 +142,7 @@ pub(crate) struct Begun {
 /// What the new process tells before it becomes pid 1.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Setup {
-    /// Comes with the descriptor, and how long the mounts took.
+    /// Comes with the descriptor, that of the way out of datagrams, and how long the mounts took.
     Listening {
         mounts_us: u32,
     },
@@ -250,6 +262,7 @@ const ROOT: usize = 8;
 const TASK: usize = 9;
 const TMP: usize = 10;
 const SPAWNER: usize = 11;
+const TUNNELS: usize = 12;
 
 fn slot(number: usize) -> BorrowedFd<'static> {
     // SAFETY: only called after `arrange` put a descriptor there, and only `exec` closes it.
@@ -279,6 +292,7 @@ fn inside(host: &Host, blueprint: &Blueprint, inherited: &Inherited<'_>) {
         blueprint.task.as_ref().map(AsFd::as_fd),
         blueprint.tmp.as_ref().map(AsFd::as_fd),
         Some(host.spawner.as_fd()),
+        host.tunnels.as_ref().map(AsFd::as_fd),
     ];
     let entered = cgroup::enter(&inherited.entrances).map_err(at("join a control group"));
     if descriptors::arrange(&slots, INIT).is_ok() {
@@ -290,19 +304,23 @@ fn inside(host: &Host, blueprint: &Blueprint, inherited: &Inherited<'_>) {
 
 fn become_init(host: &Host, blueprint: &Blueprint) -> Result<Infallible, Failure> {
     profile::done(Step::Joined);
+    let tunnel = open_tunnel(host, blueprint)?;
     take_identity(host, blueprint.owner)?;
     profile::done(Step::Identity);
     let (listener, working_folder) = match blueprint.job {
         Job::Run { has_network } => (Some(open_network(has_network)?), c"/"),
         Job::Unpack { .. } => (None, c"/var/task"),
     };
+    if let Some(tunnel) = &tunnel {
+        tunnel::bring_up(tunnel, TUNNEL_V4).map_err(at(MAKE_TUNNEL))?;
+    }
     profile::done(Step::Network);
     let began = Instant::now();
     enter_root(blueprint)?;
     let mounts = began.elapsed();
     profile::done(Step::Pivot);
     if let Some(listener) = listener {
-        hand_out_listener(&listener, mounts)?;
+        hand_out_listener(&listener, tunnel, mounts)?;
     }
     sethostname(HOST_NAME).map_err(at("set the host name"))?;
     setdomainname(b"(none)").map_err(at("set the domain name"))?;
@@ -350,11 +368,23 @@ fn open_network(has_network: bool) -> Result<OwnedFd, Failure> {
     network::listen_for_runtime().map_err(at("listen for the Runtime API"))
 }
 
-fn hand_out_listener(listener: &OwnedFd, mounts: Duration) -> Result<(), Failure> {
+/// While it still is who it was outside: the device may be that user's alone.
+fn open_tunnel(host: &Host, blueprint: &Blueprint) -> Result<Option<OwnedFd>, Failure> {
+    let wanted = host.tunnels.is_some() && matches!(blueprint.job, Job::Run { .. });
+    let opened = wanted.then(|| tunnel::open(slot(TUNNELS)));
+    opened.transpose().map_err(at(OPEN_TUNNEL))
+}
+
+fn hand_out_listener(
+    listener: &OwnedFd,
+    tunnel: Option<OwnedFd>,
+    mounts: Duration,
+) -> Result<(), Failure> {
     let mounts_us = u32::try_from(mounts.as_micros()).unwrap_or(u32::MAX);
     let listening = Setup::Listening { mounts_us };
-    protocol::send(slot(SETUP), &listening, &[listener.as_fd()])
-        .map_err(at("hand out the listener"))
+    let descriptors = std::iter::once(listener).chain(&tunnel);
+    let descriptors: Vec<_> = descriptors.map(AsFd::as_fd).collect();
+    protocol::send(slot(SETUP), &listening, &descriptors).map_err(at("hand out the listener"))
 }
 
 fn enter_root(blueprint: &Blueprint) -> Result<(), Failure> {

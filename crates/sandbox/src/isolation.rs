@@ -18,6 +18,8 @@ pub struct Isolation {
     pub landlock: u32,
     /// How connections lead out.
     pub network: Network,
+    /// Whether UDP leads out, too.
+    pub datagrams: bool,
     /// What is not there, with remedies.
     pub missing: Vec<Missing>,
 }
@@ -99,6 +101,7 @@ impl Isolation {
             tmp: Tmp::Memory,
             landlock: 0,
             network: Network::None,
+            datagrams: false,
             missing,
         }
     }

@@ -5,6 +5,7 @@
 
 use std::io;
 
+use crate::creation::{MAKE_TUNNEL, OPEN_TUNNEL};
 use crate::failure::Failure;
 pub use crate::isolation::{Missing, Part};
 use crate::linux::privilege::is_root;
@@ -25,7 +26,11 @@ impl Missing {
         Self {
             part: Part::Creation,
             what: format!(
-                "sandboxes cannot be made: {}: {}",
+                "{}: {}: {}",
+                match is_of_datagrams(failure) {
+                    true => "functions cannot send UDP, which egress_udp asks for",
+                    false => "sandboxes cannot be made",
+                },
                 failure.step,
                 failure.source()
             ),
@@ -114,10 +119,17 @@ const USER_NAMESPACES: &str = "allow user name spaces: sysctl -w kernel.unprivil
     user.max_user_namespaces=100000; or start as root";
 const PROC: &str = "/proc is partly covered, as in a container: start outside of it, or run the container \
     with its /proc unmasked (docker run --security-opt systempaths=unconfined)";
+const TUNNEL: &str = "load the module for such devices and let every user open it, which gives nobody a right over the \
+    machine's own network: modprobe tun && chmod 0666 /dev/net/tun (a service manager may have to allow the device, \
+    see docs/network.md); or start without egress_udp";
 const OTHER: &str = "Linux 5.15 or newer with user, mount, PID, network, IPC, UTS and cgroup name spaces \
     is needed; in a container it must be allowed to make them";
 /// 1 where AppArmor takes every right from user name spaces of programs that have no profile.
 const APPARMOR_RESTRICTS: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
+
+fn is_of_datagrams(failure: &Failure) -> bool {
+    [OPEN_TUNNEL, MAKE_TUNNEL].contains(&&*failure.step)
+}
 
 fn remedy(failure: &Failure) -> String {
     let denied = matches!(
@@ -127,6 +139,7 @@ fn remedy(failure: &Failure) -> String {
     let restricted =
         std::fs::read_to_string(APPARMOR_RESTRICTS).is_ok_and(|text| text.trim() == "1");
     match &*failure.step {
+        _ if is_of_datagrams(failure) => TUNNEL.to_owned(),
         _ if denied && restricted && !is_root() => apparmor_profile(),
         "mount /proc" if denied => PROC.to_owned(),
         "make name spaces" | "make a user name space" | "map user ids" if denied => {

@@ -26,7 +26,7 @@ use crate::root::Root;
 pub(crate) const SPAWNER_FD: i32 = 3;
 /// 64 binds with paths of ordinary length; a longer message is refused by its sender.
 const MESSAGE_BYTES_MAX: usize = 32 << 10;
-/// The listener, the output and the control socket; no message has more.
+/// The listener, the output, the control socket and the way out of datagrams; no message has more.
 pub(crate) const DESCRIPTORS_MAX: usize = 4;
 
 /// First message of the server.
@@ -49,7 +49,8 @@ pub(crate) struct Request {
 
 #[derive(Serialize, Deserialize)]
 pub(crate) enum What {
-    /// Answered by `Created` with descriptors: listener, output, control.
+    /// Answered by `Created` with descriptors: listener, output, control and,
+    /// where sandboxes have one, the way out of datagrams.
     Create(CreateSandbox),
     /// Comes with the package as a descriptor. Answered by `Unpacked` or `Rejected`.
     Unpack {

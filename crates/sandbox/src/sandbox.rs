@@ -22,6 +22,7 @@ use crate::failure::{Failure, at};
 use crate::handle::{Link, Reply, unexpected};
 use crate::inbox::Matter;
 use crate::linux::cgroup::{self, GroupFiles, Meter};
+use crate::outbound::Tunnel;
 use crate::protocol::{Outcome, What};
 use crate::spec::Program;
 use crate::talk::Talk;
@@ -107,6 +108,7 @@ pub struct Sandbox {
     id: u64,
     listener: Option<TcpListener>,
     output: Option<pipe::Receiver>,
+    tunnel: Option<Tunnel>,
     pub(crate) talk: Talk,
     meter: Option<Meter>,
     mounts: Duration,
@@ -114,7 +116,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// From the spawner's answer; the descriptors are listener, output, control.
+    /// From the spawner's answer; the descriptors are listener, output, control and, where there is one, tunnel.
     pub(crate) fn assemble(
         link: Arc<Link>,
         id: u64,
@@ -135,19 +137,20 @@ impl Sandbox {
         let parts = || -> io::Result<_> {
             let listener = TcpListener::from_std(std::net::TcpListener::from(listener))?;
             let output = pipe::Receiver::from_owned_fd(output)?;
-            Ok((listener, output, Talk::begin(control)?))
+            let tunnel = descriptors.next().map(Tunnel::new).transpose()?;
+            Ok((listener, output, tunnel, Talk::begin(control)?))
         };
-        let (listener, output, talk) =
-            parts()
-                .map_err(at("take over a sandbox"))
-                .inspect_err(|_| {
-                    link.tell(What::Destroy { sandbox: id });
-                })?;
+        let (listener, output, tunnel, talk) = parts()
+            .map_err(at("take over a sandbox"))
+            .inspect_err(|_| {
+                link.tell(What::Destroy { sandbox: id });
+            })?;
         Ok(Self {
             link,
             id,
             listener: Some(listener),
             output: Some(output),
+            tunnel,
             talk,
             meter: group.map(Meter::new),
             mounts,
@@ -175,6 +178,11 @@ impl Sandbox {
     /// Read end of stdout and stderr, non-blocking. Taken once.
     pub fn take_output(&mut self) -> Option<pipe::Receiver> {
         self.output.take()
+    }
+
+    /// Where its datagrams come out, if there is such a way. Taken once.
+    pub fn take_tunnel(&mut self) -> Option<Tunnel> {
+        self.tunnel.take()
     }
 
     /// How long its own mounts took, when it was made.

@@ -20,6 +20,9 @@ pub(super) struct Shown {
     landlock: u32,
     /// How connections lead out: `Notification` or `None`.
     network: &'static str,
+    /// Whether UDP leads out, too; only where it does.
+    #[serde(rename = "EgressUdp", skip_serializing_if = "std::ops::Not::not")]
+    datagrams: bool,
     /// What is missing, and what to do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing: Vec<String>,
@@ -46,6 +49,7 @@ pub(super) fn shown(isolation: &Isolation) -> Shown {
         },
         landlock: isolation.landlock,
         network: network(isolation),
+        datagrams: isolation.datagrams,
         missing: isolation
             .missing
             .iter()

@@ -66,15 +66,20 @@ impl Admission {
         if let Some(api) = self.api_for(to) {
             return api;
         }
-        if let Verdict::Denied(denial) = rules.decide(to) {
-            return Err(Refusal::Denied(denial));
-        }
-        self.check_route(to.ip())?;
+        self.may_leave(rules, to)?;
         Ok(match to {
             SocketAddr::V4(_) => to,
             // What else the form holds (a flow, a zone) has no meaning for addresses that are let through.
             SocketAddr::V6(to) => SocketAddrV6::new(*to.ip(), to.port(), 0, 0).into(),
         })
+    }
+
+    /// Whether anything may go there, but for the API's address, where datagrams find nothing.
+    pub(super) fn may_leave(&self, rules: &Rules, to: SocketAddr) -> Result<(), Refusal> {
+        if let Verdict::Denied(denial) = rules.decide(to) {
+            return Err(Refusal::Denied(denial));
+        }
+        self.check_route(to.ip())
     }
 
     fn api_for(&self, to: SocketAddr) -> Option<Result<SocketAddr, Refusal>> {
@@ -155,6 +160,12 @@ mod tests {
             );
         }
         assert!(admit(None, &Rules::default(), plain).is_err());
+        let open = Admission::new(Some("127.0.0.1:9550".parse().unwrap())).unwrap();
+        let datagram = open.may_leave(&Rules::default(), plain.parse().unwrap());
+        assert!(
+            datagram.is_err(),
+            "to a port of the machine that is another's"
+        );
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //! ```text
 //! connect ─▶ admission ─▶ a socket like the program's, connecting ─▶ handed in; endings follow it ─▶ traffic
 //! query ───▶ dns ─▶ the machine's resolvers ─▶ answer
+//! datagram ▶ admission ─▶ a flow's socket, and back; where the operator lets them out
 //! ```
 //! Owns: what is decided of a destination at the moment of the connection, what a function is told of it, every limit
 //! of what programs may ask for, and the sums of what went through. Refuses: rules (`model::egress`), kernel
 //! mechanisms (`sandbox::outbound`), whose sandbox it is (`environment`).
 
 mod admission;
+mod datagrams;
 mod denials;
 mod dns;
 mod endings;
@@ -53,6 +55,8 @@ pub(crate) struct Gateway {
     admission: Admission,
     endings: Arc<Endings>,
     names: dns::Names,
+    /// Of datagrams' flows.
+    places: Arc<datagrams::Places>,
 }
 
 impl Gateway {
@@ -64,6 +68,7 @@ impl Gateway {
             admission,
             endings: Arc::new(Endings::new()),
             names: dns::Names::new(config.resolv_conf, api_is_open),
+            places: Arc::new(datagrams::Places::new(crate::descriptors::flows_max())),
         })
     }
 }

@@ -26,6 +26,13 @@ pub(crate) struct Client<'c, N: Fn(&str)> {
 impl<N: Fn(&str)> Client<'_, N> {
     /// Serves it until its sandbox is gone. Dropping this drops all that is under way.
     pub(crate) async fn serve(&self) {
+        tokio::select! {
+            () = self.serve_requests() => {}
+            () = self.uplink.carry(&self.note) => {}
+        }
+    }
+
+    async fn serve_requests(&self) {
         let uplink = Arc::clone(self.uplink);
         self.sandbox.answer_promptly(Box::new(move |connect| {
             uplink.connect_promptly(&connect.like, connect.destination)

@@ -80,6 +80,15 @@ impl Traffic {
         self.stirred.store(true, Ordering::Release);
     }
 
+    /// Bytes have gone through, of what the kernel does not count.
+    pub(super) fn carried(&self, sent: u64, received: u64) {
+        let mut state = self.lock();
+        state.sum.sent_bytes += sent;
+        state.sum.received_bytes += received;
+        drop(state);
+        self.stirred.store(true, Ordering::Release);
+    }
+
     /// A connection is handed in whose end will be told.
     pub(super) fn followed(&self, flow: Flow) {
         let connection = Connection {

@@ -2,6 +2,7 @@
 
 use super::Gateway;
 use super::admission::Refusal;
+use super::datagrams::Relay;
 use super::denials::Denials;
 use super::dns::{Allowance, Asked};
 use super::traffic::Traffic;
@@ -9,7 +10,7 @@ use crate::present_rules::FunctionRules;
 use crate::runtime_api::Pace;
 use lambkin_model::{FunctionName, NetworkUsage};
 use lambkin_sandbox::HandedIn;
-use lambkin_sandbox::outbound::{Likeness, Progress};
+use lambkin_sandbox::outbound::{Likeness, Progress, Tunnel};
 use rustix::io::Errno;
 use std::io;
 use std::net::SocketAddr;
@@ -41,23 +42,37 @@ pub(crate) struct Uplink {
     traffic: Arc<Traffic>,
     /// Of the connection that takes a place.
     turn: Mutex<()>,
-    denials: Denials,
+    denials: Arc<Denials>,
     pace: Pace,
     queries: Allowance,
     queries_told: AtomicBool,
+    /// Where datagrams lead out.
+    relay: Option<Arc<Relay>>,
 }
 
 impl Uplink {
-    pub(crate) fn new(gateway: Arc<Gateway>, rules: Arc<FunctionRules>) -> Self {
+    /// With the far end of its device for datagrams, if it has one.
+    pub(crate) fn new(
+        gateway: Arc<Gateway>,
+        rules: Arc<FunctionRules>,
+        tunnel: Option<Tunnel>,
+    ) -> Self {
+        let (traffic, denials) = (Arc::<Traffic>::default(), Arc::<Denials>::default());
+        let relay = tunnel.map(|tunnel| {
+            let (gateway, rules) = (Arc::clone(&gateway), Arc::clone(&rules));
+            let (traffic, denials) = (Arc::clone(&traffic), Arc::clone(&denials));
+            Arc::new(Relay::new(tunnel, gateway, rules, traffic, denials))
+        });
         Self {
             gateway,
             rules,
-            traffic: Arc::default(),
+            traffic,
             turn: Mutex::default(),
-            denials: Denials::default(),
+            denials,
             pace: Pace::new(),
             queries: Allowance::new(),
             queries_told: AtomicBool::new(false),
+            relay,
         }
     }
 
@@ -148,11 +163,25 @@ impl Uplink {
 
     /// Whether there is something to settle before what was used is written down.
     pub(crate) fn is_stirred(&self) -> bool {
-        self.traffic.is_stirred()
+        self.relay.is_some() || self.traffic.is_stirred()
+    }
+
+    /// Carries datagrams, if they lead out, until it is dropped. What the function's log is to say goes to `note`.
+    pub(crate) async fn carry(&self, note: impl Fn(&str)) {
+        match &self.relay {
+            Some(relay) => relay.carry(note).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Brings the sums up to this moment, in some milliseconds at most. Cancel safe.
-    pub(crate) async fn settle(&self) {
+    pub(crate) async fn settle(&self, note: impl Fn(&str)) {
+        if let Some(relay) = &self.relay {
+            relay.settle(note);
+        }
+        if !self.traffic.is_stirred() {
+            return;
+        }
         self.gateway.endings.settle(&self.traffic).await;
     }
 

@@ -100,7 +100,8 @@ async fn create(
     let note = launch.nearest_note.clone();
     let log = Recorder::new(function, origin(host, generation, launch, stream));
     let timeout = Duration::from_secs(u64::from(settings.timeout_s));
-    let uplink = Uplink::new(Arc::clone(&host.gateway), host.rules.of(&function.name));
+    let rules = host.rules.of(&function.name);
+    let uplink = Uplink::new(Arc::clone(&host.gateway), rules, sandbox.take_tunnel());
     let environment = Environment {
         slot: Arc::new(Slot::new(timeout, host.idle_timeout, sandbox.freezer())),
         host: Arc::clone(host),

@@ -37,7 +37,7 @@ impl<'e> Ending<'e> {
     pub(super) async fn complete(self) {
         let uplink = &self.environment.uplink;
         if uplink.is_stirred() {
-            uplink.settle().await;
+            uplink.settle(|line| self.environment.note(line)).await;
         }
     }
 }

@@ -63,6 +63,7 @@ impl Foundation {
             work_dir: data_dir.join("sandbox"),
             server: None,
             uids: 730_000..731_000,
+            datagrams: false,
         });
         let config = runtimes::Config {
             dir: data_dir.join("runtimes"),

@@ -9,6 +9,10 @@ pub const ADDRESS_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 76, 1);
 /// The same of the other family, of nobody's: made by RFC 4193 from random bits.
 pub const ADDRESS_V6: Ipv6Addr = Ipv6Addr::new(0xfd4c, 0x6d62, 0x6b9e, 0x76, 0, 0, 0, 1);
 
+/// What the way out of datagrams has, where there is one: of those that RFC 7335 sets aside for the near end of such a
+/// way, and so nobody's. Not link-local, or programs would take IPv4 for what leads less far than IPv6.
+pub const TUNNEL_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 2);
+
 /// Shortest address of version 6 that the kernel takes: the scope may be missing.
 const V6_BYTES_MIN: usize = 24;
 
@@ -67,7 +71,8 @@ fn v6(bytes: &[u8]) -> Option<SocketAddr> {
 fn is_own(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {
-            address.is_loopback() || address.is_unspecified() || address == ADDRESS_V4
+            let has = [ADDRESS_V4, TUNNEL_V4].contains(&address);
+            has || address.is_loopback() || address.is_unspecified()
         }
         IpAddr::V6(address) => {
             address.is_loopback() || address.is_unspecified() || address == ADDRESS_V6
@@ -102,7 +107,13 @@ mod tests {
 
     #[test]
     fn own_addresses_stay_inside() {
-        for own in [[127, 0, 0, 1], [127, 9, 9, 9], [0; 4], [169, 254, 76, 1]] {
+        for own in [
+            [127, 0, 0, 1],
+            [127, 9, 9, 9],
+            [0; 4],
+            [169, 254, 76, 1],
+            [192, 0, 0, 2],
+        ] {
             assert_eq!(of(AddressFamily::INET, &raw_v4(own)), Destination::Inside);
         }
         for own in ["::1", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0"] {

@@ -24,7 +24,7 @@ mod names;
 mod places;
 mod waiting;
 
-pub use destination::{ADDRESS_V4, ADDRESS_V6};
+pub use destination::{ADDRESS_V4, ADDRESS_V6, TUNNEL_V4};
 
 use crate::descriptors;
 use crate::kernel::filter::{self, Call, Listener, sock_filter};

@@ -17,11 +17,12 @@ const REPORT: &str =
     "this is a fault of Lambkin or of this kernel: do not run foreign code here, and report it";
 
 pub(super) fn check(settings: &Settings) -> Vec<Finding> {
-    match start(settings) {
+    match start(settings, false) {
         Ok((folder, process)) => {
             let missing = process.missing().to_vec();
             let mut findings = vec![Finding::good(SUBJECT, "sandboxes can be made")];
             findings.extend(missing.iter().map(lacking));
+            findings.extend(datagrams(settings));
             let mut ground = ground(&missing).unwrap_or_else(|finding| {
                 findings.push(finding);
                 None
@@ -30,17 +31,27 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
             findings.extend(judged(trials));
             findings
         }
-        Err(error) => {
-            let text = format!("{error:#}");
-            let (found, remedy) = text
-                .split_once(". Remedy: ")
-                .unwrap_or((&text, "see docs/rootless.md"));
-            vec![Finding::failed(SUBJECT, found, remedy)]
-        }
+        Err(error) => vec![refused(&error)],
     }
 }
 
-fn start(settings: &Settings) -> anyhow::Result<(TempDir, SpawnerProcess)> {
+/// Beside the trial, whose sandbox has nobody to carry its datagrams.
+fn datagrams(settings: &Settings) -> Option<Finding> {
+    settings.egress_udp.then(|| match start(settings, true) {
+        Ok(_) => Finding::good(SUBJECT, "UDP can lead out of them (egress_udp)"),
+        Err(error) => refused(&error),
+    })
+}
+
+fn refused(error: &anyhow::Error) -> Finding {
+    let text = format!("{error:#}");
+    let (found, remedy) = text
+        .split_once(". Remedy: ")
+        .unwrap_or((&text, "see docs/rootless.md"));
+    Finding::failed(SUBJECT, found, remedy)
+}
+
+fn start(settings: &Settings, datagrams: bool) -> anyhow::Result<(TempDir, SpawnerProcess)> {
     // Beside the data, so that images of /tmp are tried on the disk that they will lie on.
     let folder = tempfile::tempdir_in(disk::existing(&settings.data_dir))
         .or_else(|_| tempfile::tempdir())?;
@@ -51,6 +62,7 @@ fn start(settings: &Settings) -> anyhow::Result<(TempDir, SpawnerProcess)> {
         work_dir: folder.path().join("sandbox"),
         server: None,
         uids: first..first.saturating_add(USERS),
+        datagrams,
     })?;
     Ok((folder, process))
 }

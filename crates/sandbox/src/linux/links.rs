@@ -70,7 +70,12 @@ pub(super) fn address_body(index: u32, address: IpAddr, prefix: u8) -> Vec<u8> {
 
 /// `struct ifinfomsg`: family, kind, index, flags, and which of them are meant.
 pub(super) fn link_body(index: u32, flags: u32) -> Vec<u8> {
-    let words = [0, index, flags, flags];
+    link_change(index, flags, 0)
+}
+
+/// The same, with flags to be taken away.
+pub(super) fn link_change(index: u32, flags: u32, off: u32) -> Vec<u8> {
+    let words = [0, index, flags, flags | off];
     words.iter().flat_map(|word| word.to_ne_bytes()).collect()
 }
 
@@ -78,12 +83,13 @@ fn terminated(name: &str) -> Vec<u8> {
     [name.as_bytes(), b"\0"].concat()
 }
 
-fn index(device: &str) -> io::Result<u32> {
+pub(super) fn index(device: &str) -> io::Result<u32> {
     let any = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
     Ok(name_to_index(any, device)?)
 }
 
-fn change(kind: u16, body: &[u8]) -> io::Result<()> {
+/// Has something made or set, and waits until it is.
+pub(super) fn change(kind: u16, body: &[u8]) -> io::Result<()> {
     let netlink = Netlink::routes()?;
     let mut request = Vec::new();
     push_change(&mut request, kind, 1, body);

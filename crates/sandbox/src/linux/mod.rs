@@ -24,4 +24,5 @@ pub(crate) mod seccomp;
 pub(crate) mod signals;
 pub(crate) mod tmp_image;
 mod tree_copy;
+pub(crate) mod tunnel;
 pub(crate) mod user_space;

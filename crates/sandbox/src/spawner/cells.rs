@@ -52,6 +52,7 @@ pub(super) struct Creating {
     pub(super) control: OwnedFd,
     pub(super) output: OwnedFd,
     pub(super) listener: Option<OwnedFd>,
+    pub(super) tunnel: Option<OwnedFd>,
     pub(super) mounts_us: u32,
 }
 

@@ -31,6 +31,7 @@ impl EventLoop {
             control,
             output,
             listener: None,
+            tunnel: None,
             mounts_us: 0,
         });
         let cell = Cell::new(process, group, uid, work);
@@ -53,8 +54,10 @@ impl EventLoop {
     pub(super) fn on_setup(&mut self, id: u64) {
         match self.cells.get_mut(&id).map(|cell| &mut cell.work) {
             Some(Work::Creating(creating)) => match protocol::receive::<Setup>(&creating.setup) {
-                Ok(Some((Setup::Listening { mounts_us }, mut sent))) => {
-                    creating.listener = sent.pop();
+                Ok(Some((Setup::Listening { mounts_us }, sent))) => {
+                    let mut sent = sent.into_iter();
+                    creating.listener = sent.next();
+                    creating.tunnel = sent.next();
                     creating.mounts_us = mounts_us;
                 }
                 Ok(Some((Setup::Space, mut sent))) => self.keep_space(id, sent.pop()),
@@ -106,7 +109,10 @@ impl EventLoop {
                 group: group.map(Group::files),
                 mounts_us: creating.mounts_us,
             },
-            vec![listener, creating.output, creating.control],
+            [listener, creating.output, creating.control]
+                .into_iter()
+                .chain(creating.tunnel)
+                .collect(),
         );
     }
 

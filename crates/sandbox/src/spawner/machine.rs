@@ -47,6 +47,8 @@ pub(super) struct Machine {
     tmp: Option<TmpImages>,
     /// Whether connections can lead out of sandboxes.
     pub(super) has_network: bool,
+    /// Whether datagrams can.
+    pub(super) has_datagrams: bool,
     pub(super) trees: CodeTrees,
 }
 
@@ -90,12 +92,13 @@ impl Machine {
             Users::from_range(config.uids.clone(), config.server)
         };
         Ok(Self {
-            host: Host::prepare(spaces, rootless)?,
+            host: Host::prepare(spaces, rootless, config.datagrams)?,
             hierarchy,
             server: config.server.filter(|_| !rootless),
             users,
             templates: RootTemplates::new(config.work_dir.join("roots")),
             tmp: open_tmp(&config.work_dir, rootless, missing),
+            has_datagrams: config.datagrams,
             has_network: !crate::weaken::is_off(crate::weaken::Layer::Seccomp),
             trees: CodeTrees::new(config.work_dir.join("code")),
         })
@@ -122,6 +125,7 @@ impl Machine {
                 true => Network::Notification,
                 false => Network::None,
             },
+            datagrams: self.has_datagrams,
             missing,
         }
     }

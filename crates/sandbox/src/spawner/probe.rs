@@ -24,10 +24,11 @@ const MEMORY_BYTES: u64 = 64 << 20;
 const TMP_BYTES: u64 = 512 << 20;
 const PROCESSES_MAX: u32 = 16;
 
-/// Tries a sandbox whose programs have a network, and where there is none to be had one without.
+/// Tries a sandbox whose programs have a network, and where there is none to be had one without, unless it was asked
+/// for.
 pub(super) fn run(machine: &mut Machine, missing: &mut Vec<Missing>) -> Result<(), Failure> {
     match try_one(machine) {
-        Err(failure) if machine.has_network => {
+        Err(failure) if machine.has_network && !machine.has_datagrams => {
             machine.has_network = false;
             missing.push(missing::no_network(&failure));
             try_one(machine)

@@ -40,6 +40,7 @@ pub(crate) fn config(folder: &TempDir) -> SpawnerConfig {
         work_dir: folder.path().join("sandbox"),
         server: None,
         uids: uids(std::process::id()),
+        datagrams: false,
     }
 }
 
