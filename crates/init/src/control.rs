@@ -14,13 +14,19 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 /// What the server says.
 pub(crate) enum Received {
-    /// A command, with the descriptor that came with it.
-    Command(Command, Option<OwnedFd>),
+    /// A command, with the descriptors that came with it.
+    Command(Command, Sent),
     /// Nothing, for now.
     Nothing,
     /// Nothing any more: its end is closed, or speaks another language.
     End,
 }
+
+/// In their order.
+pub(crate) type Sent = std::vec::IntoIter<OwnedFd>;
+
+/// Most descriptors of one message.
+const DESCRIPTORS_MAX: usize = 2;
 
 /// The next command, if there is one.
 pub(crate) fn receive() -> Received {
@@ -34,7 +40,7 @@ thread_local! {
 
 fn receive_into(bytes: &mut [u8]) -> Received {
     let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     loop {
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut parts = [IoSliceMut::new(bytes)];
@@ -44,11 +50,12 @@ fn receive_into(bytes: &mut [u8]) -> Received {
                 let Ok(command) = postcard::from_bytes(&bytes[..received.bytes]) else {
                     return Received::End;
                 };
-                let sent = control.drain().find_map(|message| match message {
-                    RecvAncillaryMessage::ScmRights(mut sent) => sent.next(),
-                    _ => None,
+                let sent = control.drain().flat_map(|message| match message {
+                    RecvAncillaryMessage::ScmRights(sent) => sent.collect(),
+                    _ => Vec::new(),
                 });
-                return Received::Command(command, sent);
+                let sent: Vec<_> = sent.collect();
+                return Received::Command(command, sent.into_iter());
             }
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => return Received::Nothing,
@@ -62,10 +69,10 @@ pub(crate) fn report(report: &Report) -> std::io::Result<()> {
     Ok(report_with(report, &[])?)
 }
 
-/// The same, with a descriptor at most.
+/// The same, with two descriptors at most.
 pub(crate) fn report_with(report: &Report, descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
     let bytes = postcard::to_stdvec(report).map_err(|_| Errno::MSGSIZE)?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     loop {
         let mut control = SendAncillaryBuffer::new(&mut space);
         if !descriptors.is_empty() {

@@ -1,5 +1,4 @@
-//! What pid 1 finds open beside its standard input, output and error, where its programs have a network; and how many
-//! may be open.
+//! What pid 1 finds open beside its standard input, output and error, by its part; and how many may be open.
 
 /// The programs' filter, as the kernel takes it, in a sealed file that all sandboxes share.
 pub const FILTER: i32 = 3;
@@ -7,6 +6,17 @@ pub const FILTER: i32 = 3;
 pub const NAMES_BY_DATAGRAM: i32 = 4;
 /// A socket that listens there.
 pub const NAMES_BY_STREAM: i32 = 5;
+
+/// Of one that keeps a template: the filter of the program that becomes it, in place of the names.
+pub const FILTER_OF_TEMPLATES: i32 = 4;
+/// Of one that adopts clones: Landlock's rules for them.
+pub const RULES: i32 = 6;
+/// Of one that adopts clones: files by which a process enters the sandbox's control groups, one after the other.
+pub const DOORS: i32 = 7;
+/// Most of them: one for each kind of limit, where each has a hierarchy of its own.
+pub const DOORS_MAX: usize = 5;
+/// Of one that adopts clones: what the next one reads.
+pub const INPUT: i32 = 12;
 
 /// Descriptors that a program may have open, as on AWS.
 pub const OF_A_PROGRAM: u64 = 1_024;

@@ -1,19 +1,23 @@
 //! The program that is pid 1 of every sandbox, and what it says.
 //!
-//! Owns: starting and ending programs inside a sandbox, making their calls with addresses for them, unpacking packages
-//! there, and the messages of all that.
+//! Owns: starting and ending programs inside a sandbox, forking an initialised one into other sandboxes, making their
+//! calls with addresses for them, unpacking packages there, and the messages of all that.
 //! Refuses: everything that needs the outside, which it asks the server for; when it starts, its sandbox is already
 //! complete.
 //!
 //! Its input is the control socket; its output is the log pipe, or the package when it unpacks; its standard
 //! error is the log pipe. What more it has is told in `descriptors`. It has no environment, no threads.
 
+mod adoption;
+mod cloning;
 mod control;
 pub mod descriptors;
+mod keeper;
 mod kernel;
 pub mod message;
 mod network;
 mod run;
+mod template;
 mod trial;
 mod unpack;
 

@@ -1,4 +1,4 @@
-//! `lambkin-init run`, `lambkin-init run network [landlock]` or `lambkin-init unpack BYTES_MAX ENTRIES_MAX`: which work
+//! `lambkin-init run`, `lambkin-init run network [landlock]`, `lambkin-init run template|clone DOORS [landlock]` or `lambkin-init unpack BYTES_MAX ENTRIES_MAX`: which work
 //! this pid 1 has, and whether the kernel has a second layer for its programs' network. `lambkin-init try` is a program that tries the network, and ends with the error number that it met.
 
 use lambkin_init::Programs;
@@ -13,6 +13,10 @@ fn main() -> ExitCode {
         [_, "run", "network", "landlock"] => {
             lambkin_init::run(Programs::Connected { landlock: true })
         }
+        [_, "run", "template" | "clone", ref more @ ..] => match part(words[2], more) {
+            Some(programs) => lambkin_init::run(programs),
+            None => return ExitCode::from(2),
+        },
         [_, "unpack", bytes_max, entries_max] => match (bytes_max.parse(), entries_max.parse()) {
             (Ok(bytes_max), Ok(entries_max)) => lambkin_init::unpack(bytes_max, entries_max),
             _ => return ExitCode::from(2),
@@ -29,4 +33,18 @@ fn main() -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Of a pid 1 that makes clones, or has them.
+fn part(name: &str, more: &[&str]) -> Option<Programs> {
+    let (doors, landlock) = match more {
+        [doors] => (doors, false),
+        [doors, "landlock"] => (doors, true),
+        _ => return None,
+    };
+    let doors = doors.parse().ok()?;
+    Some(match name {
+        "template" => Programs::Template { doors, landlock },
+        _ => Programs::Cloned { doors, landlock },
+    })
 }

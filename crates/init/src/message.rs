@@ -11,6 +11,9 @@ pub const MESSAGE_BYTES_MAX: usize = 32 << 10;
 /// Most bytes of a DNS message that is relayed, either way: what fits into a message. Names' answers are far shorter.
 pub const DNS_MESSAGE_BYTES_MAX: usize = 30 << 10;
 
+/// Most bytes of a reason why a program is no template.
+pub const REASON_BYTES_MAX: usize = 400;
+
 /// Connections that a sandbox's programs may ask for at one time; beyond them they get EAGAIN.
 pub const CONNECTS_MAX: usize = 128;
 /// Queries for names that may be under way at one time; those beyond are dropped, and their programs ask again.
@@ -49,6 +52,25 @@ pub enum Command {
         id: u32,
         /// How it ended.
         outcome: Connected,
+    },
+    /// Of one that keeps a template: fork it into the sandbox of another pid 1. Answered by [`Report::Cloned`] or
+    /// [`Report::NotCloned`].
+    Clone {
+        /// Names the request in the answer.
+        id: u32,
+        /// That pid 1, by its number here. It must have answered [`Report::Expecting`].
+        into: i32,
+    },
+    /// Of one that adopts clones: what the next one reads. Answered by [`Report::Expecting`].
+    Expect {
+        /// Fits into a pipe whole, so that nobody waits.
+        input: Vec<u8>,
+    },
+    /// Of one that adopts clones: this is its program from now on. Comes with the listener of its filter, and with the
+    /// process.
+    Adopt {
+        /// By its number here.
+        process: i32,
     },
     /// The answer to [`Report::Query`].
     Answer {
@@ -120,6 +142,31 @@ pub enum Report {
         /// A whole DNS message.
         message: Vec<u8>,
     },
+    /// The program has become a template.
+    Settled,
+    /// The program cannot be one, and nothing of it is left.
+    Unfit {
+        /// What it has that clones cannot share.
+        why: String,
+    },
+    /// There is a clone. Comes with the listener of its filter, and with the process.
+    Cloned {
+        /// The request's.
+        id: u32,
+        /// By its number in the sandbox that it is in.
+        process: i32,
+    },
+    /// There is none.
+    NotCloned {
+        /// The request's.
+        id: u32,
+        /// What was being done.
+        step: String,
+        /// What the kernel answered.
+        errno: i32,
+    },
+    /// A clone may come.
+    Expecting,
     /// The package is unpacked.
     Unpacked {
         /// Bytes of all files.

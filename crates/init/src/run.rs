@@ -8,10 +8,13 @@
 //! ```
 //! It sleeps until a command, a child's end or a program's call arrives; a child that nobody waits for is reaped at once.
 
-use crate::control::{self, Received};
+use crate::adoption::Adoption;
+use crate::control::{self, Received, Sent};
+use crate::keeper::Keeper;
 use crate::kernel::watchdog;
 use crate::message::{Command, Report, Stdin};
 use crate::network::{self, Network};
+use crate::template;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -19,7 +22,6 @@ use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Stdio};
 
@@ -36,6 +38,44 @@ pub enum Programs {
         /// Whether they are also under Landlock's rules for TCP, which the kernel has since 6.7.
         landlock: bool,
     },
+    /// None: the program becomes a template for clones in other sandboxes.
+    Template {
+        /// Control groups that clones have to enter.
+        doors: usize,
+        /// Whether they find rules of Landlock in the sandbox that they enter.
+        landlock: bool,
+    },
+    /// As `Connected`, for clones of a template, who bring their filter along.
+    Cloned {
+        /// Control groups that they have to enter.
+        doors: usize,
+        /// Whether there are rules of Landlock for them.
+        landlock: bool,
+    },
+}
+
+impl Programs {
+    fn network(self) -> io::Result<Option<Network>> {
+        match self {
+            Self::Alone | Self::Template { .. } => Ok(None),
+            Self::Connected { landlock } => Network::open(landlock).map(Some),
+            Self::Cloned { .. } => Network::open(false).map(Some),
+        }
+    }
+
+    fn keeper(self) -> io::Result<Option<Keeper>> {
+        match self {
+            Self::Template { doors, landlock } => Keeper::open(landlock, doors).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn adoption(self) -> io::Result<Option<Adoption>> {
+        match self {
+            Self::Cloned { doors, landlock } => Adoption::open(landlock, doors).map(Some),
+            _ => Ok(None),
+        }
+    }
 }
 
 /// Serves commands until the control socket closes, and the programs' calls if they have a network.
@@ -43,10 +83,9 @@ pub fn run(programs: Programs) -> io::Result<()> {
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     let mut init = Init {
         child_ended: child_signals()?,
-        network: match programs {
-            Programs::Alone => None,
-            Programs::Connected { landlock } => Some(Network::open(landlock)?),
-        },
+        network: programs.network()?,
+        keeper: programs.keeper()?,
+        adoption: programs.adoption()?,
         program: None,
         input: None,
     };
@@ -60,9 +99,10 @@ pub fn run(programs: Programs) -> io::Result<()> {
                 }
                 Source::Control => {
                     if init.hear()?.is_break() {
-                        return Ok(());
+                        return init.end();
                     }
                 }
+                Source::Adopted => init.end_all(None)?,
                 Source::Network(source) => {
                     let network = init.network.iter_mut();
                     watchdog::guard(|| network.for_each(|network| network.serve(source)));
@@ -84,6 +124,10 @@ struct Init {
     child_ended: SignalFd,
     /// The programs' way to the network, if they have any.
     network: Option<Network>,
+    /// Of a program that becomes a template.
+    keeper: Option<Keeper>,
+    /// Of a program that is a clone.
+    adoption: Option<Adoption>,
     program: Option<Pid>,
     /// What it waits for.
     input: Option<ChildStdin>,
@@ -94,6 +138,7 @@ struct Init {
 enum Source {
     Children,
     Control,
+    Adopted,
     Network(network::Source),
 }
 
@@ -124,6 +169,11 @@ impl Init {
             PollFd::new(&self.child_ended, PollFlags::IN),
             PollFd::new(&control, PollFlags::IN),
         ];
+        let adopted = self.adoption.as_ref().and_then(Adoption::child);
+        if let Some(adopted) = adopted {
+            sources.push(Source::Adopted);
+            polled.push(PollFd::from_borrowed_fd(adopted, PollFlags::IN));
+        }
         let network = self.network.as_ref();
         for (source, descriptor, wish) in network.into_iter().flat_map(Network::sources) {
             sources.push(Source::Network(source));
@@ -161,7 +211,7 @@ impl Init {
         }
     }
 
-    fn obey(&mut self, command: Command, sent: Option<OwnedFd>) -> io::Result<()> {
+    fn obey(&mut self, command: Command, mut sent: Sent) -> io::Result<()> {
         match command {
             Command::Start {
                 argv,
@@ -179,12 +229,27 @@ impl Init {
                 let _ = input.map(|mut input| input.write_all(&bytes));
                 Ok(())
             }
+            Command::Clone { id, into } => match &self.keeper {
+                Some(keeper) => keeper.clone_into(id, into),
+                None => Ok(()),
+            },
+            Command::Expect { input } => match &mut self.adoption {
+                Some(adoption) => {
+                    adoption.expect(&input)?;
+                    control::report(&Report::Expecting)
+                }
+                None => Ok(()),
+            },
+            Command::Adopt { process } => {
+                self.adopt(process, sent);
+                Ok(())
+            }
             Command::Kill => {
                 self.end_all(None)?;
                 control::report(&Report::Killed)
             }
             Command::Socket { id } => {
-                if let Some((network, socket)) = self.network.as_mut().zip(sent) {
+                if let Some((network, socket)) = self.network.as_mut().zip(sent.next()) {
                     network.take(id, socket);
                 }
                 Ok(())
@@ -242,7 +307,26 @@ impl Init {
         }
     }
 
+    /// A clone has come. One that has ended meanwhile is found to have.
+    fn adopt(&mut self, number: i32, mut sent: Sent) {
+        let number = Pid::from_raw(number).filter(|_| self.program.is_none());
+        if let (Some(adoption), Some(network), Some(number), Some(listener), Some(process)) = (
+            &mut self.adoption,
+            &mut self.network,
+            number,
+            sent.next(),
+            sent.next(),
+        ) {
+            adoption.adopt(process);
+            network.hear(listener);
+            self.program = Some(number);
+        }
+    }
+
     fn spawn(&mut self, mut command: std::process::Command) -> io::Result<Child> {
+        if let Some(keeper) = &self.keeper {
+            keeper.confine(&mut command);
+        }
         let Some(network) = &mut self.network else {
             return command.spawn();
         };
@@ -254,16 +338,48 @@ impl Init {
 
     /// Reaps who has ended; when the program is among them, ends what it left.
     fn reap_ended(&mut self) -> io::Result<()> {
-        while let Some((pid, status)) = reap(WaitOptions::NOHANG)? {
-            if Some(pid) == self.program {
-                return self.end_all(Some(status));
+        let stops = match self.keeper {
+            Some(_) => WaitOptions::UNTRACED,
+            None => WaitOptions::empty(),
+        };
+        while let Some((pid, status)) = reap(WaitOptions::NOHANG | stops)? {
+            if Some(pid) != self.program {
+                continue;
+            }
+            match (&mut self.keeper, status.stopped()) {
+                (Some(keeper), true) => self.program = keeper.settle(pid)?,
+                (None, true) => {}
+                (_, false) => return self.end_all(End::of(status.as_raw())),
             }
         }
         Ok(())
     }
 
+    /// Nobody commands any more. Whoever makes clones stays for as long as they do: the kernel would end them with it.
+    fn end(mut self) -> io::Result<()> {
+        if self.keeper.is_none() {
+            return Ok(());
+        }
+        let _ = self.end_all(None);
+        loop {
+            let mut ended = [PollFd::new(&self.child_ended, PollFlags::IN)];
+            let _ = poll(&mut ended, None);
+            self.child_ended.read_signal()?;
+            while reap(WaitOptions::NOHANG)?.is_some() {}
+        }
+    }
+
     /// Kills everything, reaps it, and tells the program's end if there was a program.
-    fn end_all(&mut self, mut end: Option<WaitStatus>) -> io::Result<()> {
+    fn end_all(&mut self, mut end: Option<End>) -> io::Result<()> {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.rest();
+            template::end_all_but(None)?;
+            let killed = End::Signal(libc::SIGKILL);
+            return self
+                .program
+                .take()
+                .map_or(Ok(()), |_| tell(end.unwrap_or(killed)));
+        }
         // One look for each that is reaped would cost a thousand processes a million steps.
         let mut options = WaitOptions::empty();
         loop {
@@ -274,13 +390,16 @@ impl Init {
             match reap(options)? {
                 Some((pid, status)) => {
                     if Some(pid) == self.program {
-                        end = Some(status);
+                        end = End::of(status.as_raw());
                     }
                     options = WaitOptions::NOHANG;
                 }
                 None if options == WaitOptions::NOHANG => options = WaitOptions::empty(),
                 None => break,
             }
+        }
+        if let Some(status) = self.adoption.as_mut().and_then(Adoption::end) {
+            end = End::of(status);
         }
         let network = self.network.iter_mut();
         watchdog::guard(|| network.for_each(Network::rest));
@@ -303,11 +422,26 @@ fn reap(options: WaitOptions) -> io::Result<Option<(Pid, WaitStatus)>> {
     }
 }
 
-/// Signals are told by number: those for real time have no names.
-fn tell(end: WaitStatus) -> io::Result<()> {
-    match (end.exit_status(), end.terminating_signal()) {
-        (Some(code), _) => control::report(&Report::Exited { code }),
-        (None, Some(signal)) => control::report(&Report::Signaled { signal }),
-        (None, None) => Ok(()),
+/// How a program ended. Signals are told by number: those for real time have no names.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Code(i32),
+    Signal(i32),
+}
+
+impl End {
+    fn of(status: i32) -> Option<Self> {
+        if libc::WIFEXITED(status) {
+            Some(Self::Code(libc::WEXITSTATUS(status)))
+        } else {
+            libc::WIFSIGNALED(status).then(|| Self::Signal(libc::WTERMSIG(status)))
+        }
+    }
+}
+
+fn tell(end: End) -> io::Result<()> {
+    match end {
+        End::Code(code) => control::report(&Report::Exited { code }),
+        End::Signal(signal) => control::report(&Report::Signaled { signal }),
     }
 }

@@ -12,7 +12,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use lambkin_sandbox::{
-    CodeTree, Program, Root, Sandbox, Spawner, SpawnerConfig, SpawnerProcess, Spec, UnpackLimits,
+    CodeTree, Lineage, Program, Root, Sandbox, Spawner, SpawnerConfig, SpawnerProcess, Spec,
+    UnpackLimits,
 };
 
 /// Alternating: one bare, one whole, so that a machine whose speed drifts does not decide the ratio.
@@ -170,6 +171,7 @@ async fn create(spawner: &Spawner, code: &CodeTree) -> Sandbox {
         memory_bytes: 128 * MIB,
         tmp_bytes: 512 * MIB,
         processes_max: 1_024,
+        lineage: Lineage::Alone,
     };
     spawner.create(&spec).await.expect("a sandbox")
 }

@@ -18,10 +18,13 @@ use std::convert::Infallible;
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use lambkin_init::descriptors::{NAMES_BY_DATAGRAM, NAMES_BY_STREAM};
+use lambkin_init::descriptors::{
+    DOORS, DOORS_MAX, INPUT, NAMES_BY_DATAGRAM, NAMES_BY_STREAM, RULES,
+};
 use lambkin_init::{ADDRESS_V4, ADDRESS_V6, TUNNEL_V4};
 use rustix::fs::{CWD, Gid, Uid, fchown};
 use rustix::mount::{UnmountFlags, unmount};
@@ -32,10 +35,12 @@ use rustix::system::{setdomainname, sethostname};
 use rustix::thread::{UnshareFlags, set_no_new_privs, set_thread_groups};
 use serde::{Deserialize, Serialize};
 
+use crate::config::SpawnerConfig;
 use crate::failure::{Failure, at};
 use crate::linux::cgroup::{self, Group};
 use crate::linux::mount_spaces::{self, MountSpaces};
-use crate::linux::namespaces::{self, IdMap};
+use crate::linux::namespaces::{self, IdMap, IdMaps};
+use crate::linux::nested;
 use crate::linux::privilege::{self, SANDBOX_GID, SANDBOX_UID};
 use crate::linux::seccomp::Holder;
 use crate::linux::{
@@ -57,6 +62,9 @@ pub(crate) const MAKE_TUNNEL: &str = "make a network device for UDP";
 pub(crate) struct Host {
     pub(crate) spaces: MountSpaces,
     pub(crate) rootless: bool,
+    /// Users of sandboxes, as root; and the server's, which none of them has.
+    users: Range<u32>,
+    server: Option<(u32, u32)>,
     init: OwnedFd,
     filters: Filters,
     landlock_has_network: bool,
@@ -69,27 +77,36 @@ pub(crate) struct Host {
 struct Filters {
     /// Of a pid 1 that makes its programs' calls.
     helper: Vec<libc::sock_filter>,
+    /// Of one that makes clones of its program.
+    keeper: Vec<libc::sock_filter>,
     /// Of any other.
     other: Vec<libc::sock_filter>,
     /// The second one of programs, for pid 1 to read.
     programs: OwnedFd,
+    /// The same of programs that become templates.
+    templates: OwnedFd,
 }
 
 impl Host {
     pub(crate) fn prepare(
         spaces: MountSpaces,
         rootless: bool,
-        datagrams: bool,
+        config: &SpawnerConfig,
     ) -> Result<Self, Failure> {
-        let tunnels = datagrams.then(tunnel::folder).transpose();
+        let tunnels = config.datagrams.then(tunnel::folder).transpose();
         Ok(Self {
             spaces,
             rootless,
+            users: config.uids.clone(),
+            server: config.server,
             init: image::sealed_program().map_err(at("seal the image of pid 1"))?,
             filters: Filters {
                 helper: seccomp::program(Holder::Helper),
+                keeper: seccomp::program(Holder::Keeper),
                 other: seccomp::program(Holder::Other),
                 programs: image::sealed_filter(&seccomp::program_of_programs())
+                    .map_err(at("seal a filter"))?,
+                templates: image::sealed_filter(&seccomp::program_of_templates())
                     .map_err(at("seal a filter"))?,
             },
             landlock_has_network: landlock::has_network(),
@@ -116,10 +133,7 @@ pub(crate) struct Blueprint {
 /// What pid 1 does.
 pub(crate) enum Job {
     /// Starts programs as it is told, with a listener for the Runtime API.
-    Run {
-        /// Makes the programs' calls with addresses for them, so that connections lead out of the sandbox.
-        has_network: bool,
-    },
+    Run(Part),
     /// Unpacks a package into /var/task, without any network.
     Unpack {
         package: OwnedFd,
@@ -128,9 +142,41 @@ pub(crate) enum Job {
     },
 }
 
+/// The part that a sandbox has among others.
+pub(crate) enum Part {
+    /// None; it has loopback alone.
+    Alone,
+    /// None. Pid 1 makes the programs' calls with addresses for them, so that connections lead out of the sandbox.
+    Connected,
+    /// Its program becomes a template, for clones in sandboxes below it.
+    Above,
+    /// As `Connected`, for a clone that comes from the sandbox of this pid 1.
+    Below(OwnedFd),
+}
+
+impl Job {
+    fn above(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Run(Part::Below(above)) => Some(above.as_fd()),
+            _ => None,
+        }
+    }
+
+    fn has_others_below(&self) -> bool {
+        matches!(self, Self::Run(Part::Above))
+    }
+
+    /// Whether pid 1 makes calls with addresses.
+    fn has_network(&self) -> bool {
+        matches!(self, Self::Run(Part::Connected | Part::Below(_)))
+    }
+}
+
 /// A process that is setting itself up.
 pub(crate) struct Begun {
     pub(crate) process: OwnedFd,
+    /// Its number in the sandbox that it is below.
+    pub(crate) number: Option<i32>,
     /// Tells `Setup`; ends when pid 1 was executed.
     pub(crate) setup: OwnedFd,
     /// What pid 1 will speak on.
@@ -168,22 +214,25 @@ pub(crate) fn begin(
         control: control_inside.as_fd(),
         setup: setup_inside.as_fd(),
         entrances: group
-            .map_or(Ok(Vec::new()), Group::entrances)
+            .map_or(Ok(Vec::new()), |group| match blueprint.job.above() {
+                // Nobody is born into it there.
+                Some(_) => group.doors(),
+                None => group.entrances(),
+            })
             .map_err(at("open a control group"))?,
+        doors: match blueprint.job.has_others_below() {
+            true => group
+                .map_or(Ok(0), |group| group.doors().map(|doors| doors.len()))
+                .map_err(at("open a control group"))?,
+            false => 0,
+        },
     };
     profile::done(Step::Sockets);
-    let into = group.and_then(Group::clone_fd);
-    let (pid, process) = host
-        .spaces
-        .in_bare(|| {
-            namespaces::clone(namespaces::all(), into, || {
-                inside(host, blueprint, &inherited)
-            })
-        })?
-        .map_err(at("make name spaces"))?;
+    let (pid, process, number) = start(host, blueprint, group, &inherited)?;
     profile::done(Step::Clone);
     let begun = Begun {
         process,
+        number,
         setup,
         control,
         output,
@@ -198,6 +247,51 @@ pub(crate) fn begin(
             Err(failure)
         }
     }
+}
+
+/// Its number in the sandbox that it is below, if it is below one, comes last. That one's users are its own then.
+fn start(
+    host: &Host,
+    blueprint: &Blueprint,
+    group: Option<&Group>,
+    inherited: &Inherited<'_>,
+) -> Result<(Pid, OwnedFd, Option<i32>), Failure> {
+    let child = || inside(host, blueprint, inherited);
+    let Some(above) = blueprint.job.above() else {
+        let into = group.and_then(Group::clone_fd);
+        let started = host
+            .spaces
+            .in_bare(|| namespaces::clone(namespaces::all(), into, child))?;
+        let (pid, process) = started.map_err(at("make name spaces"))?;
+        return Ok((pid, process, None));
+    };
+    let maps = maps(host, blueprint);
+    let nested = host
+        .spaces
+        .in_bare(|| nested::clone(above, &maps, child))??;
+    Ok((nested.pid, nested.process, Some(nested.number)))
+}
+
+fn maps(host: &Host, blueprint: &Blueprint) -> IdMaps {
+    let (uid, gid) = match (blueprint.job.above(), host.rootless) {
+        // Without root there is one user, which is the sandbox's own on every level.
+        (Some(_), true) => (SANDBOX_UID, SANDBOX_GID),
+        _ => blueprint.owner,
+    };
+    let user = IdMap {
+        inside: SANDBOX_UID,
+        outside: uid,
+    };
+    let group = IdMap {
+        inside: SANDBOX_GID,
+        outside: gid,
+    };
+    if blueprint.job.has_others_below() && !host.rootless {
+        let server = host.server.iter().flat_map(|(uid, gid)| [*uid, *gid]);
+        let others: Vec<u32> = server.chain([SANDBOX_UID, SANDBOX_GID]).collect();
+        return IdMaps::with(user, group, &host.users, &others);
+    }
+    IdMaps::alone(user, group, host.rootless)
 }
 
 fn pair() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
@@ -218,16 +312,9 @@ fn log_pipe((uid, gid): (u32, u32)) -> rustix::io::Result<(OwnedFd, OwnedFd)> {
 }
 
 fn release(host: &Host, blueprint: &Blueprint, pid: Pid, begun: &Begun) -> Result<(), Failure> {
-    let uid = IdMap {
-        inside: SANDBOX_UID,
-        outside: blueprint.owner.0,
-    };
-    let gid = IdMap {
-        inside: SANDBOX_GID,
-        outside: blueprint.owner.1,
-    };
-    if !weaken::is_off(Layer::Userns) {
-        namespaces::map_ids(pid, uid, gid, host.rootless).map_err(at("map user ids"))?;
+    if !weaken::is_off(Layer::Userns) && begun.number.is_none() {
+        let maps = maps(host, blueprint);
+        maps.give_to(pid).map_err(at("map user ids"))?;
     }
     // Without privilege it stays as it is, and is only slower at clearing up.
     let _ = priority::raise(pid);
@@ -252,17 +339,19 @@ struct Inherited<'a> {
     control: BorrowedFd<'a>,
     setup: BorrowedFd<'a>,
     entrances: Vec<File>,
+    /// How many of them a sandbox below this one will have.
+    doors: usize,
 }
 
 /// Numbers of the descriptors in the new process. Those below `INIT` are for pid 1 to keep: its input is the
 /// control socket, its output the package or the log pipe, and the rest is told in `lambkin_init::descriptors`.
-const INIT: usize = 6;
-const SETUP: usize = 7;
-const ROOT: usize = 8;
-const TASK: usize = 9;
-const TMP: usize = 10;
-const SPAWNER: usize = 11;
-const TUNNELS: usize = 12;
+const INIT: usize = 13;
+const SETUP: usize = 14;
+const ROOT: usize = 15;
+const TASK: usize = 16;
+const TMP: usize = 17;
+const SPAWNER: usize = 18;
+const TUNNELS: usize = 19;
 
 fn slot(number: usize) -> BorrowedFd<'static> {
     // SAFETY: only called after `arrange` put a descriptor there, and only `exec` closes it.
@@ -271,21 +360,26 @@ fn slot(number: usize) -> BorrowedFd<'static> {
 
 fn inside(host: &Host, blueprint: &Blueprint, inherited: &Inherited<'_>) {
     profile::begin_inside();
-    let (output, filter) = match &blueprint.job {
-        Job::Run { has_network } => {
-            let filter = has_network.then(|| host.filters.programs.as_fd());
-            (inherited.output, filter)
-        }
-        Job::Unpack { package, .. } => (package.as_fd(), None),
+    let output = match &blueprint.job {
+        Job::Run(_) => inherited.output,
+        Job::Unpack { package, .. } => package.as_fd(),
     };
+    let kept = kept(host, &blueprint.job, inherited);
+    let [filter, third, fourth, rules, a, b, c, d, e, input] = kept;
     let slots = [
         Some(inherited.control),
         Some(output),
         Some(inherited.output),
         filter,
-        // Holds the places of two that are made when the network is there.
-        filter.map(|_| inherited.output),
-        filter.map(|_| inherited.output),
+        third,
+        fourth,
+        rules,
+        a,
+        b,
+        c,
+        d,
+        e,
+        input,
         Some(host.init.as_fd()),
         Some(inherited.setup),
         Some(blueprint.root.as_fd()),
@@ -296,19 +390,48 @@ fn inside(host: &Host, blueprint: &Blueprint, inherited: &Inherited<'_>) {
     ];
     let entered = cgroup::enter(&inherited.entrances).map_err(at("join a control group"));
     if descriptors::arrange(&slots, INIT).is_ok() {
-        let Err(failure) = entered.and_then(|()| become_init(host, blueprint));
+        let Err(failure) = entered.and_then(|()| become_init(host, blueprint, inherited));
         // If the spawner cannot be told, it is gone, and so is this process in a moment.
         let _ = protocol::send(slot(SETUP), &Setup::Failed(failure), &[]);
     }
 }
 
-fn become_init(host: &Host, blueprint: &Blueprint) -> Result<Infallible, Failure> {
+/// What pid 1 finds from `FILTER` on, as told in `lambkin_init::descriptors`.
+fn kept<'a>(
+    host: &'a Host,
+    job: &Job,
+    inherited: &'a Inherited<'a>,
+) -> [Option<BorrowedFd<'a>>; INIT - 3] {
+    let mut kept = [None; INIT - 3];
+    // Holds the places of what is made later.
+    let place = Some(inherited.output);
+    match job {
+        Job::Unpack { .. } | Job::Run(Part::Alone) => return kept,
+        Job::Run(Part::Connected | Part::Below(_)) => [kept[1], kept[2]] = [place; 2],
+        Job::Run(Part::Above) => kept[1] = Some(host.filters.templates.as_fd()),
+    }
+    kept[0] = Some(host.filters.programs.as_fd());
+    if job.above().is_some() {
+        let (rules, doors, input) = (RULES as usize, DOORS as usize, INPUT as usize);
+        [kept[rules - 3], kept[input - 3]] = [place; 2];
+        for (slot, door) in kept[doors - 3..].iter_mut().zip(&inherited.entrances) {
+            *slot = Some(door.as_fd());
+        }
+    }
+    kept
+}
+
+fn become_init(
+    host: &Host,
+    blueprint: &Blueprint,
+    inherited: &Inherited<'_>,
+) -> Result<Infallible, Failure> {
     profile::done(Step::Joined);
     let tunnel = open_tunnel(host, blueprint)?;
     take_identity(host, blueprint.owner)?;
     profile::done(Step::Identity);
-    let (listener, working_folder) = match blueprint.job {
-        Job::Run { has_network } => (Some(open_network(has_network)?), c"/"),
+    let (listener, working_folder) = match &blueprint.job {
+        Job::Run(_) => (Some(open_network(blueprint.job.has_network())?), c"/"),
         Job::Unpack { .. } => (None, c"/var/task"),
     };
     if let Some(tunnel) = &tunnel {
@@ -326,7 +449,7 @@ fn become_init(host: &Host, blueprint: &Blueprint) -> Result<Infallible, Failure
     setdomainname(b"(none)").map_err(at("set the domain name"))?;
     chdir(working_folder).map_err(at("enter the working folder"))?;
     renounce(host, blueprint)?;
-    exec(host, &blueprint.job)
+    exec(host, &blueprint.job, inherited)
 }
 
 /// Waits until its name spaces are filled in, then takes the only user that they have.
@@ -370,7 +493,7 @@ fn open_network(has_network: bool) -> Result<OwnedFd, Failure> {
 
 /// While it still is who it was outside: the device may be that user's alone.
 fn open_tunnel(host: &Host, blueprint: &Blueprint) -> Result<Option<OwnedFd>, Failure> {
-    let wanted = host.tunnels.is_some() && matches!(blueprint.job, Job::Run { .. });
+    let wanted = host.tunnels.is_some() && blueprint.job.has_network();
     let opened = wanted.then(|| tunnel::open(slot(TUNNELS)));
     opened.transpose().map_err(at(OPEN_TUNNEL))
 }
@@ -399,7 +522,7 @@ fn enter_root(blueprint: &Blueprint) -> Result<(), Failure> {
     profile::done(Step::Root);
     dev::mount_private(root, blueprint.shm_bytes)?;
     profile::done(Step::Devices);
-    proc::mount(root)?;
+    proc::mount(root, blueprint.job.has_others_below())?;
     profile::done(Step::Proc);
     if blueprint.task.is_none() {
         hand_out_space(root)?;
@@ -418,31 +541,46 @@ fn hand_out_space(root: BorrowedFd<'_>) -> Result<(), Failure> {
 
 /// Gives up, in this order, what the rest would need.
 fn renounce(host: &Host, blueprint: &Blueprint) -> Result<(), Failure> {
-    let makes_calls = matches!(blueprint.job, Job::Run { has_network: true });
+    let makes_calls = !matches!(blueprint.job, Job::Unpack { .. } | Job::Run(Part::Alone));
     limits::apply(blueprint.processes_max, makes_calls).map_err(at("set limits"))?;
     set_no_new_privs(true).map_err(at("set no_new_privs"))?;
     capabilities::drop_all().map_err(at("drop capabilities"))?;
     profile::done(Step::Rights);
     if !weaken::is_off(Layer::Landlock) {
-        landlock::restrict(matches!(blueprint.job, Job::Unpack { .. }))
-            .map_err(at("restrict files"))?;
+        restrict_files(&blueprint.job)?;
     }
     profile::done(Step::Landlock);
     signals::restore();
     if weaken::is_off(Layer::Seccomp) {
         return Ok(());
     }
-    let filter = match makes_calls {
-        true => &host.filters.helper,
-        false => &host.filters.other,
+    let filter = match &blueprint.job {
+        Job::Run(Part::Connected | Part::Below(_)) => &host.filters.helper,
+        Job::Run(Part::Above) => &host.filters.keeper,
+        Job::Run(Part::Alone) | Job::Unpack { .. } => &host.filters.other,
     };
     seccomp::install(filter).map_err(at("install the system-call filter"))?;
     profile::done(Step::Filter);
     Ok(())
 }
 
-fn exec(host: &Host, job: &Job) -> Result<Infallible, Failure> {
-    let arguments = arguments(host, job).map_err(at("name the arguments of pid 1"))?;
+/// Where a clone comes or comes from, nobody can be under Landlock: it would keep the one from entering a sandbox, and
+/// pid 1 there from looking at it. The clone is put under rules of its own.
+fn restrict_files(job: &Job) -> Result<(), Failure> {
+    match job {
+        Job::Run(Part::Above) => Ok(()),
+        Job::Run(Part::Below(_)) => {
+            let rules = landlock::rules_of_clones().map_err(at("restrict files"))?;
+            let kept = rules.map_or(Ok(()), |rules| descriptors::keep(&rules, RULES));
+            kept.map_err(at("restrict files"))
+        }
+        Job::Run(_) => landlock::restrict(false).map_err(at("restrict files")),
+        Job::Unpack { .. } => landlock::restrict(true).map_err(at("restrict files")),
+    }
+}
+
+fn exec(host: &Host, job: &Job, inherited: &Inherited<'_>) -> Result<Infallible, Failure> {
+    let arguments = arguments(host, job, inherited).map_err(at("name the arguments of pid 1"))?;
     let mut pointers: Vec<_> = arguments.iter().map(|argument| argument.as_ptr()).collect();
     pointers.push(std::ptr::null());
     let environment = [std::ptr::null::<libc::c_char>()];
@@ -461,16 +599,20 @@ fn exec(host: &Host, job: &Job) -> Result<Infallible, Failure> {
     Err(at("execute pid 1")(io::Error::last_os_error()))
 }
 
-fn arguments(host: &Host, job: &Job) -> io::Result<Vec<CString>> {
+fn arguments(host: &Host, job: &Job, inherited: &Inherited<'_>) -> io::Result<Vec<CString>> {
+    let run = |words: &[&str], landlock: bool| {
+        let words = ["lambkin-init", "run"].iter().chain(words);
+        let words = words.chain(landlock.then_some(&"landlock"));
+        words.map(|word| (*word).to_owned()).collect()
+    };
+    let has_rules = landlock::version() > 0 && !weaken::is_off(Layer::Landlock);
+    let doors = inherited.doors.max(inherited.entrances.len());
+    let doors = doors.min(DOORS_MAX).to_string();
     let words = match job {
-        Job::Run { has_network } => {
-            let network = has_network.then_some("network");
-            let second_layer = *has_network && host.landlock_has_network;
-            let second_layer = second_layer.then_some("landlock");
-            let words = ["lambkin-init", "run"].into_iter();
-            let words = words.chain(network).chain(second_layer);
-            words.map(str::to_owned).collect()
-        }
+        Job::Run(Part::Alone) => run(&[], false),
+        Job::Run(Part::Connected) => run(&["network"], host.landlock_has_network),
+        Job::Run(Part::Above) => run(&["template", &doors], has_rules),
+        Job::Run(Part::Below(_)) => run(&["clone", &doors], has_rules),
         Job::Unpack {
             bytes_max,
             entries_max,

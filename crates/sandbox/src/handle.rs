@@ -20,9 +20,9 @@ use crate::code_trees::CodeTree;
 use crate::error::{Error, UnpackError};
 use crate::isolation::Isolation;
 use crate::package;
-use crate::protocol::{self, Answer, CreateSandbox, Outcome, Request, What};
-use crate::sandbox::Sandbox;
-use crate::spec::{Spec, UnpackLimits};
+use crate::protocol::{self, Answer, CreateSandbox, Lineage, Outcome, Request, What};
+use crate::sandbox::{Made, Sandbox};
+use crate::spec::{self, Spec, UnpackLimits};
 
 /// How long the remains of an ended spawner may take to be there for reaping.
 const REAP_TRIES_MAX: u32 = 100;
@@ -88,13 +88,18 @@ impl Spawner {
     ///
     /// # Errors
     /// Nothing is left of a sandbox whose creation failed or whose caller stopped waiting.
-    pub async fn create(&self, spec: &Spec) -> Result<Sandbox, Error> {
+    pub async fn create(&self, spec: &Spec<'_>) -> Result<Sandbox, Error> {
         let what = What::Create(CreateSandbox {
             root: spec.root.clone(),
             tree: spec.code.as_ref().map(CodeTree::id),
             memory_bytes: spec.memory_bytes,
             tmp_bytes: spec.tmp_bytes,
             processes_max: spec.processes_max,
+            lineage: match spec.lineage {
+                spec::Lineage::Alone => Lineage::Alone,
+                spec::Lineage::Template => Lineage::Template,
+                spec::Lineage::CloneOf(template) => Lineage::CloneOf(template.id()),
+            },
         });
         match self.link.ask(what, &[]).await? {
             Reply::Sandbox(sandbox) => {
@@ -252,9 +257,16 @@ fn deliver(shared: &Shared, link: &Weak<Link>, answer: Answer, descriptors: Vec<
             sandbox,
             group,
             mounts_us,
+            number,
         } => {
             let mounts = Duration::from_micros(mounts_us.into());
-            match Sandbox::assemble(link, sandbox, group, mounts, descriptors) {
+            let made = Made {
+                id: sandbox,
+                group,
+                mounts,
+                number,
+            };
+            match Sandbox::assemble(link, made, descriptors) {
                 Ok(sandbox) => Reply::Sandbox(Box::new(sandbox)),
                 Err(failure) => Reply::Outcome(Outcome::Failed(failure)),
             }

@@ -21,6 +21,24 @@ pub(crate) struct Inbox {
     pub(crate) kills_done: u64,
     pub(crate) events: VecDeque<Event>,
     pub(crate) requests: VecDeque<NetworkRequest>,
+    /// How often it has said that a clone may come.
+    pub(crate) expecting: u64,
+    /// The last answer about a clone, with the request's number.
+    pub(crate) clone: Option<(u32, Result<Cloned, NotCloned>)>,
+}
+
+/// A clone, by its number in its sandbox and by descriptor, with the listener of its filter.
+pub(crate) struct Cloned {
+    pub(crate) process: i32,
+    pub(crate) descriptor: OwnedFd,
+    pub(crate) listener: OwnedFd,
+}
+
+/// The step that failed, and the error number.
+#[derive(Debug)]
+pub(crate) struct NotCloned {
+    pub(crate) step: String,
+    pub(crate) errno: i32,
 }
 
 /// Whom a report concerns.
@@ -36,6 +54,7 @@ pub(crate) enum Matter {
 pub(crate) enum Told {
     Network(NetworkRequest),
     Life(Report),
+    Clone(u32, Cloned),
 }
 
 impl Told {
@@ -56,6 +75,15 @@ impl Told {
                 message,
                 over_tcp,
             }),
+            Report::Cloned { id, process } => {
+                let [listener, descriptor] = sent.try_into().ok()?;
+                let clone = Cloned {
+                    process,
+                    listener,
+                    descriptor,
+                };
+                return Some(Self::Clone(id, clone));
+            }
             report => return Some(Self::Life(report)),
         };
         Some(Self::Network(request))
@@ -70,6 +98,7 @@ impl Inbox {
                 return Matter::Network;
             }
             Some(Told::Life(report)) => self.report(report),
+            Some(Told::Clone(id, clone)) => self.clone_told(id, Ok(clone)),
             // Nothing any more, or this is not the pid 1 that it was.
             None => self.gone = true,
         }
@@ -80,15 +109,27 @@ impl Inbox {
         match report {
             Report::Ready => self.ready = true,
             Report::Killed => self.kills_done += 1,
+            Report::Settled => self.event(Event::Settled),
+            Report::Unfit { why } => self.event(Event::Unfit(why)),
+            Report::Expecting => self.expecting += 1,
+            Report::NotCloned { id, step, errno } => {
+                self.clone_told(id, Err(NotCloned { step, errno }))
+            }
             Report::StartFailed { errno } => self.event(Event::StartFailed { errno }),
             Report::Exited { code } => self.event(Event::Exited(Exit::Code(code))),
             Report::Signaled { signal } => self.event(Event::Exited(Exit::Signal(signal))),
-            // Read as requests; and an unpacker's words.
-            Report::Connect { .. }
+            // Read as requests, or with what comes along; and an unpacker's words.
+            Report::Cloned { .. }
+            | Report::Connect { .. }
             | Report::Query { .. }
             | Report::Unpacked { .. }
             | Report::Rejected(_) => self.gone = true,
         }
+    }
+
+    /// One that nobody has waited for gives way, and its listener is closed: its sandbox has been given up.
+    fn clone_told(&mut self, id: u32, told: Result<Cloned, NotCloned>) {
+        self.clone = Some((id, told));
     }
 
     fn event(&mut self, event: Event) {

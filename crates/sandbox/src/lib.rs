@@ -13,6 +13,7 @@
 //! `sandbox` what the server holds, `self_test` tries all of it. It knows no function, no store and no HTTP.
 #![allow(unsafe_code)]
 
+mod cloning;
 mod code_trees;
 mod config;
 mod creation;
@@ -53,4 +54,4 @@ pub use process::SpawnerProcess;
 pub use sandbox::{Event, Exit, Freezer, Sandbox, Usage};
 pub use self_test::{Ground, SelfTestError, Trial, run_self_test, self_test};
 pub use spawner::run_spawner;
-pub use spec::{Bind, Program, Root, Spec, UnpackLimits};
+pub use spec::{Bind, Lineage, Program, Root, Spec, UnpackLimits};

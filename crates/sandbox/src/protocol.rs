@@ -74,6 +74,15 @@ pub(crate) struct CreateSandbox {
     pub(crate) memory_bytes: u64,
     pub(crate) tmp_bytes: u64,
     pub(crate) processes_max: u32,
+    pub(crate) lineage: Lineage,
+}
+
+/// What a sandbox is among others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Lineage {
+    Alone,
+    Template,
+    CloneOf(u64),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,6 +99,8 @@ pub(crate) enum Outcome {
         group: Option<GroupFiles>,
         /// How long its mounts took.
         mounts_us: u32,
+        /// The number of its pid 1 in the sandbox that it is below.
+        number: Option<i32>,
     },
     Unpacked {
         tree: u64,

@@ -16,6 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::net::TcpListener;
 use tokio::net::unix::pipe;
 
+use crate::cloning::Cloning;
 use crate::code_trees::CodeTree;
 use crate::error::Error;
 use crate::failure::{Failure, at};
@@ -50,6 +51,10 @@ pub enum Event {
     },
     /// The program ended; nothing of its process group is left when this arrives.
     Exited(Exit),
+    /// The program has become a template: [`Sandbox::clone_into`] makes clones of it.
+    Settled,
+    /// It cannot be one, for this reason, and nothing of it is left.
+    Unfit(String),
     /// Pid 1 is gone: the sandbox is dead.
     Gone,
 }
@@ -112,18 +117,33 @@ pub struct Sandbox {
     pub(crate) talk: Talk,
     meter: Option<Meter>,
     mounts: Duration,
+    /// The number of its pid 1 in the sandbox that it is below.
+    number: Option<i32>,
+    pub(crate) cloning: Cloning,
     destroyed: bool,
+}
+
+/// What the spawner tells of a new one.
+pub(crate) struct Made {
+    pub(crate) id: u64,
+    pub(crate) group: Option<GroupFiles>,
+    pub(crate) mounts: Duration,
+    pub(crate) number: Option<i32>,
 }
 
 impl Sandbox {
     /// From the spawner's answer; the descriptors are listener, output, control and, where there is one, tunnel.
     pub(crate) fn assemble(
         link: Arc<Link>,
-        id: u64,
-        group: Option<GroupFiles>,
-        mounts: Duration,
+        made: Made,
         descriptors: Vec<OwnedFd>,
     ) -> Result<Self, Failure> {
+        let Made {
+            id,
+            group,
+            mounts,
+            number,
+        } = made;
         let mut descriptors = descriptors.into_iter();
         let (Some(listener), Some(output), Some(control)) =
             (descriptors.next(), descriptors.next(), descriptors.next())
@@ -154,6 +174,8 @@ impl Sandbox {
             talk,
             meter: group.map(Meter::new),
             mounts,
+            number,
+            cloning: Cloning::default(),
             destroyed: false,
         })
     }
@@ -324,6 +346,14 @@ impl Sandbox {
     /// Whether nothing has been told that nobody has asked for: a program that was started still runs.
     pub fn is_quiet(&self) -> bool {
         self.talk.is_quiet()
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn number(&self) -> Option<i32> {
+        self.number
     }
 
     /// Resolves when pid 1 has said its first word.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use crate::code_trees::CodeTree;
 pub use crate::root::{Bind, Root};
+use crate::sandbox::Sandbox;
 
 /// What a sandbox is made of.
-pub struct Spec {
+pub struct Spec<'a> {
     /// The read-only parts of its root.
     pub root: Root,
     /// Mounted at /var/task. `None` leaves that empty until [`Sandbox::mount_code`](crate::Sandbox::mount_code).
@@ -19,6 +20,22 @@ pub struct Spec {
     pub tmp_bytes: u64,
     /// Processes and threads at one time.
     pub processes_max: u32,
+    /// What it is among others.
+    pub lineage: Lineage<'a>,
+}
+
+/// What a sandbox is among others.
+#[derive(Clone, Copy, Default)]
+pub enum Lineage<'a> {
+    /// Nothing.
+    #[default]
+    Alone,
+    /// Its program becomes a template: it stops itself by SIGSTOP, and then forks. See
+    /// [`Sandbox::clone_into`](crate::Sandbox::clone_into). It has no network but loopback.
+    Template,
+    /// Made for a clone of that one's program, and below it: when that one's pid 1 ends, it ends too. Destroying that
+    /// one waits for it.
+    CloneOf(&'a Sandbox),
 }
 
 /// A program to run inside as the sandbox's user; stdout and stderr go to the sandbox's log pipe.

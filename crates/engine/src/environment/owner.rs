@@ -219,6 +219,8 @@ impl Owner {
                 Failure::InvalidEntrypoint { program, errno }
             }
             Event::Exited(exit) => Failure::Exited(Some(exit)),
+            // Said of templates alone.
+            Event::Settled | Event::Unfit(_) => return,
             Event::Gone => return self.lose().await,
         };
         self.running = false;

@@ -3,7 +3,7 @@
 use crate::environment::SHARED;
 use crate::runtimes::Launch;
 use lambkin_model::{Limits, Settings};
-use lambkin_sandbox::{CodeTree, Program, Root, Spec};
+use lambkin_sandbox::{CodeTree, Lineage, Program, Root, Spec};
 
 /// Variables that programs and their libraries read as they start: one that waits has not seen them. Whole names, or
 /// how names begin.
@@ -50,13 +50,14 @@ impl Recipe {
         }
     }
 
-    pub(crate) fn spec(&self, code: Option<CodeTree>) -> Spec {
+    pub(crate) fn spec(&self, code: Option<CodeTree>) -> Spec<'static> {
         Spec {
             root: self.root.clone(),
             code,
             memory_bytes: self.memory_bytes,
             tmp_bytes: self.tmp_bytes,
             processes_max: Limits::PROCESSES,
+            lineage: Lineage::Alone,
         }
     }
 

@@ -27,16 +27,30 @@ pub(crate) fn confine(
         let listener = filter::install(&program)?;
         hand_out(to.as_fd(), listener.as_fd())?;
         // Last: whoever sends descriptors must not have less than others have on their way.
-        let few = Some(descriptors::OF_A_PROGRAM);
-        let limit = Rlimit {
-            current: few,
-            maximum: few,
-        };
-        Ok(setrlimit(Resource::Nofile, limit)?)
+        limit_descriptors()
     };
     // SAFETY: the closure makes system calls on what it owns and on its stack; nothing is allocated, and this process
     // has one thread, so no lock is held.
     unsafe { command.pre_exec(restrict) };
+}
+
+/// The same under a filter that asks nobody.
+pub(crate) fn confine_alone(command: &mut Command, program: Vec<sock_filter>) {
+    let restrict = move || -> io::Result<()> {
+        filter::install_alone(&program)?;
+        limit_descriptors()
+    };
+    // SAFETY: as above.
+    unsafe { command.pre_exec(restrict) };
+}
+
+fn limit_descriptors() -> io::Result<()> {
+    let few = Some(descriptors::OF_A_PROGRAM);
+    let limit = Rlimit {
+        current: few,
+        maximum: few,
+    };
+    Ok(setrlimit(Resource::Nofile, limit)?)
 }
 
 fn hand_out(to: BorrowedFd<'_>, listener: BorrowedFd<'_>) -> io::Result<()> {

@@ -31,8 +31,21 @@ struct Told {
     later: [u8; 176],
 }
 
+/// All instructions of a file.
+pub(crate) fn read(file: &OwnedFd) -> std::io::Result<Vec<sock_filter>> {
+    let length =
+        usize::try_from(rustix::fs::fstat(file)?.st_size).map_err(std::io::Error::other)?;
+    let mut bytes = vec![0; length];
+    // Its position is shared with every other sandbox.
+    let read = rustix::io::pread(file, &mut bytes, 0)?;
+    if read < length {
+        return Err(Errno::IO.into());
+    }
+    Ok(program(&bytes))
+}
+
 /// Instructions as the spawner has written them: code, two jumps and a value each.
-pub(crate) fn program(bytes: &[u8]) -> Vec<sock_filter> {
+fn program(bytes: &[u8]) -> Vec<sock_filter> {
     let (instructions, _) = bytes.as_chunks::<8>();
     let read = |&[a, b, jt, jf, c, d, e, f]: &[u8; 8]| sock_filter {
         code: u16::from_ne_bytes([a, b]),
@@ -45,21 +58,30 @@ pub(crate) fn program(bytes: &[u8]) -> Vec<sock_filter> {
 
 /// Puts this process and all it will start under the filter. It needs no_new_privs. Makes no memory and takes no lock.
 pub(super) fn install(program: &[sock_filter]) -> Result<OwnedFd, Errno> {
+    let listener = set(program, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)?;
+    // SAFETY: the kernel has made this descriptor, close-on-exec, and nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(listener as RawFd) })
+}
+
+/// The same, of a filter that asks nobody.
+pub(super) fn install_alone(program: &[sock_filter]) -> Result<(), Errno> {
+    set(program, 0).map(drop)
+}
+
+fn set(program: &[sock_filter], flags: libc::c_ulong) -> Result<i64, Errno> {
     let filter = libc::sock_fprog {
         len: u16::try_from(program.len()).map_err(|_| Errno::INVAL)?,
         filter: program.as_ptr().cast_mut(),
     };
     // SAFETY: the kernel copies `len` instructions from a slice of that length and writes nothing.
-    let listener = check(unsafe {
+    check(unsafe {
         libc::syscall(
             libc::SYS_seccomp,
             libc::SECCOMP_SET_MODE_FILTER,
-            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+            flags,
             &raw const filter,
         )
-    })?;
-    // SAFETY: the kernel has made this descriptor, close-on-exec, and nothing else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(listener as RawFd) })
+    })
 }
 
 impl Listener {

@@ -11,7 +11,10 @@ pub(crate) mod inherited;
 pub(crate) mod interfaces;
 mod landlock;
 pub(crate) mod memory;
+pub(crate) mod pidfd;
+pub(crate) mod registers;
 pub(crate) mod sockets;
+pub(crate) mod trace;
 pub(crate) mod watchdog;
 
 use rustix::io::Errno;

@@ -37,11 +37,9 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType,
     recvmsg, socket_with, socketpair,
 };
-use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileExt;
 use std::process::Command;
 use waiting::Waiting;
 
@@ -85,11 +83,7 @@ pub(crate) enum Source {
 impl Network {
     /// Of what pid 1 finds open.
     pub(crate) fn open(has_landlock: bool) -> io::Result<Self> {
-        let filter = File::from(inherited::take(descriptors::FILTER)?);
-        let mut bytes =
-            vec![0; usize::try_from(filter.metadata()?.len()).map_err(io::Error::other)?];
-        // Its position is shared with every other sandbox.
-        filter.read_exact_at(&mut bytes, 0)?;
+        let filter = filter::read(&inherited::take(descriptors::FILTER)?)?;
         let own_socket = socket_with(
             AddressFamily::INET,
             SocketType::DGRAM,
@@ -97,7 +91,7 @@ impl Network {
             None,
         )?;
         Ok(Self {
-            filter: filter::program(&bytes),
+            filter,
             has_landlock,
             own_network: sockets::network_of(own_socket.as_fd())?,
             own_socket,
@@ -125,8 +119,13 @@ impl Network {
     /// A confined program was started.
     pub(crate) fn attend(&mut self, from: &OwnedFd) -> io::Result<()> {
         let listener = take_descriptor(from)?.ok_or(Errno::BADMSG)?;
-        self.listener = Some(Listener::new(listener));
+        self.hear(listener);
         Ok(())
+    }
+
+    /// Of the program that runs.
+    pub(crate) fn hear(&mut self, listener: OwnedFd) {
+        self.listener = Some(Listener::new(listener));
     }
 
     /// No program is left.

@@ -2,10 +2,11 @@
 //! Where the kernel has it, also signals and abstract sockets stay inside.
 
 use landlock::{
-    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
 use std::io;
+use std::os::fd::OwnedFd;
 
 use crate::weaken::{self, Layer};
 
@@ -30,19 +31,33 @@ const PACKAGE: &str = "/var/task";
 /// Restricts this process and all it will start. `unpacks` lets it fill the package's folder.
 pub(crate) fn restrict(unpacks: bool) -> io::Result<()> {
     let rules = || -> Result<(), RulesetError> {
-        let mut ruleset = allow(empty()?, "/", AccessFs::from_read(NEWEST))?;
-        for path in WRITABLE {
-            ruleset = allow(ruleset, path, AccessFs::from_all(NEWEST) & !devices())?;
-        }
-        for path in WRITABLE_FILES {
-            ruleset = allow(ruleset, path, AccessFs::from_file(NEWEST))?;
-        }
+        let mut ruleset = fill(files()?.create()?)?;
         if unpacks {
             ruleset = allow(ruleset, PACKAGE, AccessFs::from_all(NEWEST))?;
         }
         ruleset.restrict_self().map(drop)
     };
     rules().map_err(io::Error::other)
+}
+
+/// The same rules for a clone to put itself under, and those for TCP with them. `None` where the kernel has none.
+pub(crate) fn rules_of_clones() -> io::Result<Option<OwnedFd>> {
+    let rules = || -> Result<Option<OwnedFd>, RulesetError> {
+        let rules = files()?.handle_access(AccessNet::from_all(NEWEST))?;
+        Ok(fill(rules.create()?)?.into())
+    };
+    rules().map_err(io::Error::other)
+}
+
+fn fill(mut ruleset: RulesetCreated) -> Result<RulesetCreated, RulesetError> {
+    ruleset = allow(ruleset, "/", AccessFs::from_read(NEWEST))?;
+    for path in WRITABLE {
+        ruleset = allow(ruleset, path, AccessFs::from_all(NEWEST) & !devices())?;
+    }
+    for path in WRITABLE_FILES {
+        ruleset = allow(ruleset, path, AccessFs::from_file(NEWEST))?;
+    }
+    Ok(ruleset)
 }
 
 /// To make one needs a capability, but for the device 0:0, which file systems that are stacked read as a hole.
@@ -71,12 +86,11 @@ pub(crate) fn has_network() -> bool {
     !weaken::is_off(Layer::Landlock) && version() >= ABI::V4 as u32
 }
 
-fn empty() -> Result<RulesetCreated, RulesetError> {
+fn files() -> Result<Ruleset, RulesetError> {
     Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?
-        .scope(Scope::from_all(NEWEST))?
-        .create()
+        .scope(Scope::from_all(NEWEST))
 }
 
 /// A path that this root does not have needs no rule.

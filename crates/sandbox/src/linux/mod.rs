@@ -12,6 +12,7 @@ pub(crate) mod links;
 pub(crate) mod mount_spaces;
 pub(crate) mod mounts;
 pub(crate) mod namespaces;
+pub(crate) mod nested;
 pub(crate) mod netlink;
 pub(crate) mod network;
 pub(crate) mod parent_death;

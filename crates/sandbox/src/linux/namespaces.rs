@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::process::Pid;
@@ -31,6 +32,7 @@ const CLONE_INTO_CGROUP: u64 = 1 << 33;
 /// Starts a process in new name spaces that runs `child` on a copy of this one's memory
 /// and ends with it. The caller must
 /// have one thread only: the copy has no other, and a lock that one held would stay locked.
+/// With `CLONE_PARENT` among the flags it is a child of this one's parent.
 pub(crate) fn clone(
     flags: i32,
     cgroup: Option<BorrowedFd<'_>>,
@@ -41,7 +43,9 @@ pub(crate) fn clone(
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
     args.flags = flags as u64 | libc::CLONE_PIDFD as u64;
     args.pidfd = (&raw mut pidfd).addr() as u64;
-    args.exit_signal = libc::SIGCHLD as u64;
+    if flags & libc::CLONE_PARENT == 0 {
+        args.exit_signal = libc::SIGCHLD as u64;
+    }
     if let Some(cgroup) = cgroup {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = cgroup.as_raw_fd() as u64;
@@ -96,47 +100,103 @@ pub(crate) struct IdMap {
     pub(crate) outside: u32,
 }
 
-/// Gives the user name space of `pid` its only user and group.
-pub(crate) fn map_ids(pid: Pid, uid: IdMap, gid: IdMap, deny_setgroups: bool) -> io::Result<()> {
-    let folder = format!("/proc/{}", pid.as_raw_pid());
-    if deny_setgroups {
-        fs::write(format!("{folder}/setgroups"), "deny")?;
+impl IdMap {
+    fn alone(self) -> String {
+        format!("{} {} 1\n", self.inside, self.outside)
     }
-    fs::write(
-        format!("{folder}/gid_map"),
-        format!("{} {} 1", gid.inside, gid.outside),
-    )?;
-    fs::write(
-        format!("{folder}/uid_map"),
-        format!("{} {} 1", uid.inside, uid.outside),
-    )
+
+    /// The same, and beside it all of a range by the numbers that they have outside but `others`: for the name spaces
+    /// below.
+    fn with(self, range: &Range<u32>, others: &[u32]) -> String {
+        let mut map = self.alone();
+        let mut first = range.start;
+        let mut taken: Vec<u32> = [self.inside, self.outside].into_iter().collect();
+        taken.extend(others);
+        taken.retain(|id| range.contains(id));
+        taken.sort_unstable();
+        for end in taken.into_iter().chain([range.end]) {
+            if end > first {
+                map += &format!("{first} {first} {}\n", end - first);
+            }
+            first = first.max(end.saturating_add(1));
+        }
+        map
+    }
+}
+
+/// The users and groups of one name space.
+pub(crate) struct IdMaps {
+    users: String,
+    groups: String,
+    deny_setgroups: bool,
+}
+
+impl IdMaps {
+    /// One of each.
+    pub(crate) fn alone(user: IdMap, group: IdMap, deny_setgroups: bool) -> Self {
+        Self {
+            users: user.alone(),
+            groups: group.alone(),
+            deny_setgroups,
+        }
+    }
+
+    /// The same, and a range of each but `others` for the name spaces below. Needs privilege over the range.
+    pub(crate) fn with(user: IdMap, group: IdMap, range: &Range<u32>, others: &[u32]) -> Self {
+        Self {
+            users: user.with(range, others),
+            groups: group.with(range, others),
+            deny_setgroups: false,
+        }
+    }
+
+    /// Gives them to the name space of the process with that number in /proc.
+    pub(crate) fn give_to(&self, pid: Pid) -> io::Result<()> {
+        let folder = format!("/proc/{}", pid.as_raw_pid());
+        if self.deny_setgroups {
+            fs::write(format!("{folder}/setgroups"), "deny")?;
+        }
+        fs::write(format!("{folder}/gid_map"), &self.groups)?;
+        fs::write(format!("{folder}/uid_map"), &self.users)
+    }
 }
 
 /// What one user name space may have of what the kernel counts for a user, who without root is the same one for all
 /// sandboxes, and the operator: no further name space, some of the machine's 128 watchers of files.
-const LIMITS: [(&str, &str); 12] = [
-    ("max_user_namespaces", "0"),
-    ("max_mnt_namespaces", "0"),
-    ("max_pid_namespaces", "0"),
-    ("max_net_namespaces", "0"),
-    ("max_ipc_namespaces", "0"),
-    ("max_uts_namespaces", "0"),
-    ("max_cgroup_namespaces", "0"),
-    ("max_time_namespaces", "0"),
-    ("max_inotify_instances", "16"),
-    ("max_inotify_watches", "8192"),
-    ("max_fanotify_groups", "0"),
-    ("max_fanotify_marks", "0"),
+const LIMITS: [Limit; 12] = [
+    ("max_user_namespaces", 0, BELOW_MAX),
+    // Each mount that is not attached yet is in one.
+    ("max_mnt_namespaces", 0, 64 * BELOW_MAX),
+    ("max_pid_namespaces", 0, BELOW_MAX),
+    ("max_net_namespaces", 0, BELOW_MAX),
+    ("max_ipc_namespaces", 0, BELOW_MAX),
+    ("max_uts_namespaces", 0, BELOW_MAX),
+    ("max_cgroup_namespaces", 0, BELOW_MAX),
+    ("max_time_namespaces", 0, 0),
+    ("max_inotify_instances", 16, 16 * BELOW_MAX),
+    ("max_inotify_watches", 8_192, 8_192 * BELOW_MAX),
+    ("max_fanotify_groups", 0, 0),
+    ("max_fanotify_marks", 0, 0),
 ];
 
+/// Sandboxes below one.
+const BELOW_MAX: u32 = 4_096;
+
+/// The kernel's name of it, how many an ordinary sandbox may have, and one with others below it, whose ones count too.
+type Limit = (&'static str, u32, u32);
+
 /// Forbids more than that; `proc` is a writable /proc. Kernels without one of the kinds have no file for it.
-pub(crate) fn forbid_more(proc: BorrowedFd<'_>) -> rustix::io::Result<()> {
+///
+/// With `has_others_below` there is room for those of other sandboxes, which are made from outside.
+pub(crate) fn forbid_more(proc: BorrowedFd<'_>, has_others_below: bool) -> rustix::io::Result<()> {
     use rustix::fs::{Mode, OFlags, openat};
     // Without one of its own they would be the machine's.
     if weaken::is_off(Layer::Userns) {
         return Ok(());
     }
-    for (name, limit) in LIMITS {
+    for (name, alone, with_others) in LIMITS {
+        let limit = if has_others_below { with_others } else { alone };
+        let limit = limit.to_string();
         let path = format!("sys/user/{name}");
         match openat(proc, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
             Ok(file) => rustix::io::write(file, limit.as_bytes()).map(drop)?,
@@ -145,4 +205,26 @@ pub(crate) fn forbid_more(proc: BorrowedFd<'_>) -> rustix::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_mapped_around_those_that_are_taken() {
+        let user = IdMap {
+            inside: 993,
+            outside: 105,
+        };
+        assert_eq!(
+            user.with(&(100..110), &[100]),
+            "993 105 1\n101 101 4\n106 106 4\n"
+        );
+        assert_eq!(user.with(&(100..106), &[]), "993 105 1\n100 100 5\n");
+        assert_eq!(
+            user.with(&(990..1_000), &[]),
+            "993 105 1\n990 990 3\n994 994 6\n"
+        );
+    }
 }

@@ -38,7 +38,7 @@ const READ_ONLY_FLAGS: u64 = mounts::READ_ONLY | libc::MOUNT_ATTR_NOEXEC;
 
 /// Mounts it at `proc` of the new root, whose own /dev/null is there by then. Comes after all other mounts:
 /// in the end it forbids the name spaces that the kernel makes for every mount that is not attached yet.
-pub(crate) fn mount(root: impl AsFd) -> Result<(), Failure> {
+pub(crate) fn mount(root: impl AsFd, has_others_below: bool) -> Result<(), Failure> {
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
         | MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;
@@ -59,7 +59,7 @@ pub(crate) fn mount(root: impl AsFd) -> Result<(), Failure> {
         cover(&proc, path, &root, "dev/null", libc::MOUNT_ATTR_NOSUID)?;
     }
     let sys = copy(&proc, "sys", READ_ONLY_FLAGS).map_err(at("cover /proc/sys"))?;
-    namespaces::forbid_more(proc.as_fd()).map_err(at("forbid name spaces"))?;
+    namespaces::forbid_more(proc.as_fd(), has_others_below).map_err(at("forbid name spaces"))?;
     mounts::attach(sys, &proc, "sys").map_err(at("cover /proc/sys"))
 }
 

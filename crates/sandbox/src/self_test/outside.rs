@@ -15,7 +15,7 @@ use crate::error::{Error, UnpackError};
 use crate::handle::Spawner;
 use crate::missing::{Missing, Part};
 use crate::sandbox::Sandbox;
-use crate::spec::{Bind, Program, Root, Spec, UnpackLimits};
+use crate::spec::{Bind, Lineage, Program, Root, Spec, UnpackLimits};
 
 /// Where this program is inside.
 const PROGRAM: &str = "/opt/lambkin";
@@ -92,6 +92,7 @@ async fn try_all(
         memory_bytes: limits::MEMORY_BYTES,
         tmp_bytes: limits::TMP_BYTES,
         processes_max: limits::PROCESSES,
+        lineage: Lineage::Alone,
     };
     let mut sandbox = spawner.create(&spec).await?;
     let (output, listener) = (sandbox.take_output(), sandbox.take_listener());

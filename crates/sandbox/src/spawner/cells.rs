@@ -19,6 +19,10 @@ pub(super) struct Cell {
     pub(super) space: Option<OwnedFd>,
     /// Requests to be answered when nothing of it is left.
     pub(super) waiting: Vec<u64>,
+    /// The template's cell that it was made below.
+    pub(super) below: Option<u64>,
+    /// To be killed with the last one below it.
+    pub(super) is_doomed: bool,
     pub(super) reaped: bool,
     /// Tries to remove its group.
     pub(super) removals: u32,
@@ -33,6 +37,8 @@ impl Cell {
             work,
             space: None,
             waiting: Vec::new(),
+            below: None,
+            is_doomed: false,
             reaped: false,
             removals: 0,
         }
@@ -54,6 +60,7 @@ pub(super) struct Creating {
     pub(super) listener: Option<OwnedFd>,
     pub(super) tunnel: Option<OwnedFd>,
     pub(super) mounts_us: u32,
+    pub(super) number: Option<i32>,
 }
 
 pub(super) struct Unpacking {

@@ -11,16 +11,19 @@ use super::machine::Started;
 use crate::creation::{Begun, Setup};
 use crate::failure::Failure;
 use crate::linux::cgroup::Group;
-use crate::protocol::{self, CreateSandbox, Outcome};
+use crate::protocol::{self, CreateSandbox, Lineage, Outcome};
 
 impl EventLoop {
     pub(super) fn create(&mut self, request: u64, wanted: &CreateSandbox) {
-        let Started { begun, group, uid } = match self.machine.start_sandbox(wanted) {
+        let above = self.above(wanted.lineage);
+        let started = self.machine.start_sandbox(wanted, above);
+        let Started { begun, group, uid } = match started {
             Ok(started) => started,
             Err(failure) => return self.fail(request, failure),
         };
         let Begun {
             process,
+            number,
             setup,
             control,
             output,
@@ -33,8 +36,12 @@ impl EventLoop {
             listener: None,
             tunnel: None,
             mounts_us: 0,
+            number,
         });
-        let cell = Cell::new(process, group, uid, work);
+        let mut cell = Cell::new(process, group, uid, work);
+        if let Lineage::CloneOf(template) = wanted.lineage {
+            cell.below = Some(template);
+        }
         if let Some(id) = self.admit(request, cell) {
             let Some(Cell {
                 work: Work::Creating(creating),
@@ -48,6 +55,16 @@ impl EventLoop {
             }
             self.remind(id, START_TIMEOUT);
         }
+    }
+
+    /// Pid 1 of a template that has not been given up.
+    fn above(&self, lineage: Lineage) -> Option<OwnedFd> {
+        let Lineage::CloneOf(template) = lineage else {
+            return None;
+        };
+        let cell = self.cells.get(&template)?;
+        let stands = !cell.reaped && cell.waiting.is_empty() && !cell.is_doomed;
+        stands.then(|| cell.process.try_clone().ok()).flatten()
     }
 
     /// A word of a process that sets itself up, or the silence after its exec.
@@ -108,6 +125,7 @@ impl EventLoop {
                 sandbox: id,
                 group: group.map(Group::files),
                 mounts_us: creating.mounts_us,
+                number: creating.number,
             },
             [listener, creating.output, creating.control]
                 .into_iter()

@@ -20,9 +20,21 @@ impl EventLoop {
         match self.cells.get_mut(&id) {
             Some(cell) => {
                 cell.waiting.push(request);
-                self.kill(id);
+                self.doom(id);
             }
             None => self.answers.push(request, Outcome::Done, Vec::new()),
+        }
+    }
+
+    /// Kills it, or leaves that to the end of the last one below it: its pid 1 ends its own programs meanwhile, as nobody
+    /// talks with it any more.
+    fn doom(&mut self, id: u64) {
+        if self.cells.values().any(|cell| cell.below == Some(id)) {
+            if let Some(cell) = self.cells.get_mut(&id) {
+                cell.is_doomed = true;
+            }
+        } else {
+            self.kill(id);
         }
     }
 
@@ -90,6 +102,12 @@ impl EventLoop {
             self.machine.release_user(cell.uid);
             for request in cell.waiting {
                 self.answers.push(request, Outcome::Done, Vec::new());
+            }
+            let above = cell.below;
+            if let Some(above) = above
+                && self.cells.get(&above).is_some_and(|cell| cell.is_doomed)
+            {
+                self.doom(above);
             }
         }
     }

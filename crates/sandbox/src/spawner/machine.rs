@@ -13,7 +13,7 @@ use super::code_trees::CodeTrees;
 use super::root_templates::RootTemplates;
 use super::users::Users;
 use crate::config::SpawnerConfig;
-use crate::creation::{self, Begun, Blueprint, Host, Job};
+use crate::creation::{self, Begun, Blueprint, Host, Job, Part};
 use crate::failure::{Failure, at};
 use crate::isolation::{self, ControlGroups, Isolation, Network, Tmp};
 use crate::linux::cgroup::{self, Group, Hierarchy};
@@ -22,7 +22,7 @@ use crate::linux::tmp_image::TmpImages;
 use crate::linux::{landlock, mounts, privilege, user_space};
 use crate::missing::{self, Missing};
 use crate::profile::{self, Step};
-use crate::protocol::CreateSandbox;
+use crate::protocol::{CreateSandbox, Lineage};
 use crate::spec::Root;
 
 /// Mount points and nodes only; what is mounted there has limits of its own.
@@ -92,7 +92,7 @@ impl Machine {
             Users::from_range(config.uids.clone(), config.server)
         };
         Ok(Self {
-            host: Host::prepare(spaces, rootless, config.datagrams)?,
+            host: Host::prepare(spaces, rootless, config)?,
             hierarchy,
             server: config.server.filter(|_| !rootless),
             users,
@@ -130,7 +130,13 @@ impl Machine {
         }
     }
 
-    pub(super) fn start_sandbox(&mut self, wanted: &CreateSandbox) -> Result<Started, Failure> {
+    /// `above` is the pid 1 of the sandbox that it is to be below.
+    pub(super) fn start_sandbox(
+        &mut self,
+        wanted: &CreateSandbox,
+        above: Option<OwnedFd>,
+    ) -> Result<Started, Failure> {
+        let part = self.part(wanted.lineage, above)?;
         self.start(
             wanted.memory_bytes,
             wanted.processes_max,
@@ -146,12 +152,22 @@ impl Machine {
                     shm_bytes: wanted.memory_bytes / 2,
                     processes_max: wanted.processes_max,
                     owner,
-                    job: Job::Run {
-                        has_network: machine.has_network,
-                    },
+                    job: Job::Run(part),
                 })
             },
         )
+    }
+
+    /// Without the filters of programs there are no clones either.
+    fn part(&self, lineage: Lineage, above: Option<OwnedFd>) -> Result<Part, Failure> {
+        let none = || Failure::new("find a template's sandbox", rustix::io::Errno::NOENT);
+        match (lineage, self.has_network) {
+            (Lineage::Alone, true) => Ok(Part::Connected),
+            (Lineage::Alone, false) => Ok(Part::Alone),
+            (Lineage::Template, true) => Ok(Part::Above),
+            (Lineage::CloneOf(_), true) => above.map(Part::Below).ok_or_else(none),
+            (_, false) => Err(Failure::new("make clones", rustix::io::Errno::OPNOTSUPP)),
+        }
     }
 
     /// Also tells the tree that it fills.

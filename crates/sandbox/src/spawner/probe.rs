@@ -14,7 +14,7 @@ use crate::creation::{Begun, Setup};
 use crate::failure::{Failure, at};
 use crate::linux::pidfd;
 use crate::missing::{self, Missing};
-use crate::protocol::{self, CreateSandbox};
+use crate::protocol::{self, CreateSandbox, Lineage};
 use crate::spec::Root;
 use crate::weaken::{self, Layer};
 
@@ -48,8 +48,9 @@ fn try_one(machine: &mut Machine) -> Result<(), Failure> {
         memory_bytes: MEMORY_BYTES,
         tmp_bytes: TMP_BYTES,
         processes_max: PROCESSES_MAX,
+        lineage: Lineage::Alone,
     };
-    let Started { begun, group, uid } = machine.start_sandbox(&wanted)?;
+    let Started { begun, group, uid } = machine.start_sandbox(&wanted, None)?;
     let until = Instant::now() + TIMEOUT;
     let ready = hear(&begun, until);
     let tried = ready.and_then(|()| match machine.has_network {

@@ -30,6 +30,7 @@ impl EventLoop {
         };
         let Begun {
             process,
+            number: _,
             setup,
             control,
             output,

@@ -3,6 +3,7 @@
 mod ahead;
 mod allowed;
 mod attacks;
+mod clones;
 mod control;
 mod ends;
 mod limits;
@@ -41,6 +42,31 @@ pub(crate) const ALL: &[Case] = &[
     (
         "code_comes_once_and_to_its_own_sandbox",
         ahead::code_comes_once_and_to_its_own_sandbox,
+    ),
+    (
+        "a_clone_goes_on_where_its_template_stands",
+        clones::a_clone_goes_on_where_its_template_stands,
+    ),
+    (
+        "a_clone_is_confined_as_any_program",
+        clones::a_clone_is_confined_as_any_program,
+    ),
+    (
+        "clones_connect_by_their_own_agents",
+        clones::clones_connect_by_their_own_agents,
+    ),
+    (
+        "clones_do_not_reach_each_other",
+        clones::clones_do_not_reach_each_other,
+    ),
+    ("clones_end_like_programs", clones::clones_end_like_programs),
+    (
+        "clones_outlive_their_template",
+        clones::clones_outlive_their_template,
+    ),
+    (
+        "what_clones_would_share_is_no_template",
+        clones::what_clones_would_share_is_no_template,
     ),
     ("connections_lead_out", network::out::connections_lead_out),
     (
@@ -201,6 +227,10 @@ pub(crate) const AS_ROOT: &[Case] = &[
     (
         "ten_thousand_leave_nothing",
         many::ten_thousand_leave_nothing,
+    ),
+    (
+        "a_thousand_clones_leave_nothing",
+        clones::a_thousand_clones_leave_nothing,
     ),
     (
         "a_server_without_rights_makes_sandboxes",

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lambkin_sandbox::{
-    CodeTree, Event, Exit, Program, Root, Sandbox, Spawner, SpawnerConfig, SpawnerProcess, Spec,
-    UnpackLimits,
+    CodeTree, Event, Exit, Lineage, Program, Root, Sandbox, Spawner, SpawnerConfig, SpawnerProcess,
+    Spec, UnpackLimits,
 };
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
@@ -124,13 +124,14 @@ impl Place {
         self.missing.iter().any(|one| one.what.contains(what))
     }
 
-    pub(crate) fn spec(&self) -> Spec {
+    pub(crate) fn spec(&self) -> Spec<'static> {
         Spec {
             root: Root::default(),
             code: Some(self.code.clone()),
             memory_bytes: 256 << 20,
             tmp_bytes: 512 << 20,
             processes_max: 100,
+            lineage: Lineage::Alone,
         }
     }
 
@@ -139,14 +140,14 @@ impl Place {
     }
 
     /// Made without its code, which is mounted when it stands.
-    pub(crate) async fn sandbox_made_ahead(&self, spec: Spec) -> Inside {
+    pub(crate) async fn sandbox_made_ahead(&self, spec: Spec<'_>) -> Inside {
         let code = spec.code.clone().expect("code");
         let inside = self.sandbox_of(Spec { code: None, ..spec }).await;
         inside.sandbox.mount_code(&code).await.expect("its code");
         inside
     }
 
-    pub(crate) async fn sandbox_of(&self, spec: Spec) -> Inside {
+    pub(crate) async fn sandbox_of(&self, spec: Spec<'_>) -> Inside {
         let mut sandbox = self.spawner.create(&spec).await.expect("a sandbox");
         let output = sandbox.take_output().expect("its output");
         Inside { sandbox, output }

@@ -112,6 +112,14 @@ impl Group {
         }
     }
 
+    /// What any process passes to `enter` that was born elsewhere, whoever it is.
+    pub(crate) fn doors(&self) -> io::Result<Vec<File>> {
+        match self {
+            Self::V1(group) => group.entrances(),
+            Self::V2(group) => group.door().map(|door| vec![door]),
+        }
+    }
+
     /// Kills every process in it, a frozen one too.
     pub(crate) fn kill(&self) -> io::Result<()> {
         match self {

@@ -3,7 +3,7 @@
 use super::group_files::GroupFiles;
 use super::{Limits, files, stale, weight};
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -110,6 +110,12 @@ pub(crate) struct Group {
 impl Group {
     pub(super) fn clone_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
+    }
+
+    pub(super) fn door(&self) -> io::Result<File> {
+        OpenOptions::new()
+            .write(true)
+            .open(self.folder.join("cgroup.procs"))
     }
 
     pub(super) fn kill(&self) -> io::Result<()> {

@@ -27,7 +27,16 @@ pub(crate) fn program(holder: Holder) -> Vec<libc::sock_filter> {
 
 /// The second filter of programs that have a network, as pid 1 reads it; made once.
 pub(crate) fn program_of_programs() -> Vec<u8> {
-    let instructions = compile::compile(&table::rules_of_programs(), Verdict::Allow);
+    to_read(&table::rules_of_programs())
+}
+
+/// The same of programs that become templates.
+pub(crate) fn program_of_templates() -> Vec<u8> {
+    to_read(&table::rules_of_templates())
+}
+
+fn to_read(rules: &[table::Rule]) -> Vec<u8> {
+    let instructions = compile::compile(rules, Verdict::Allow);
     let bytes = instructions.iter().flat_map(|instruction| {
         let libc::sock_filter { code, jt, jf, k } = *instruction;
         let ([a, b], [c, d, e, f]) = (code.to_ne_bytes(), k.to_ne_bytes());

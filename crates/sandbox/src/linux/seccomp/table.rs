@@ -239,11 +239,16 @@ pub(super) fn refused() -> impl Iterator<Item = &'static Known> {
     [REFUSED, REFUSED_HERE, OF_PID_1].into_iter().flatten()
 }
 
+/// Refused to programs, and needed where clones are made: by pid 1 the first, by the clone on its way the second.
+const OF_CLONING: [i64; 2] = [libc::SYS_ptrace, libc::SYS_setns];
+
 /// Who is under a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holder {
     /// A pid 1 that makes calls of programs, which have a second filter.
     Helper,
+    /// A pid 1 that makes clones of its program, which has a second filter. Clones have a third.
+    Keeper,
     /// Any other process: it is the only filter.
     Other,
 }
@@ -252,12 +257,18 @@ pub(crate) enum Holder {
 pub(super) fn rules(holder: Holder) -> Vec<Rule> {
     let allowed = allowed().map(|(_, number)| (*number, Verdict::Allow));
     let own = refuse(OF_PID_1).map(|(number, refused)| match holder {
-        Holder::Helper => (number, Verdict::Allow),
+        Holder::Helper | Holder::Keeper => (number, Verdict::Allow),
         Holder::Other => (number, refused),
+    });
+    let refused = refuse(REFUSED).map(|(number, refused)| {
+        match holder == Holder::Keeper && OF_CLONING.contains(&number) {
+            true => (number, Verdict::Allow),
+            false => (number, refused),
+        }
     });
     let mut rules: Vec<Rule> = allowed
         .chain(own)
-        .chain(refuse(REFUSED))
+        .chain(refused)
         .chain(refuse(REFUSED_HERE))
         .chain(DECIDED.iter().copied())
         .collect();
@@ -271,10 +282,26 @@ pub(super) fn rules_of_programs() -> Vec<Rule> {
         Verdict::Ask if weaken::is_off(Layer::Calls) => (*number, Verdict::Allow),
         verdict => (*number, *verdict),
     });
-    let mut rules: Vec<Rule> = asked.chain(refuse(OF_PID_1)).collect();
+    let cloning = OF_CLONING.map(|number| (number, EPERM));
+    let mut rules: Vec<Rule> = asked.chain(refuse(OF_PID_1)).chain(cloning).collect();
     rules.sort_by_key(|(number, _)| *number);
     rules
 }
+
+/// The rules of the second filter, by number, of a program that becomes a template. It asks nobody: it has no network.
+/// What its clones need on their way into their sandboxes is of no use to it, which holds nothing of any other. One that
+/// hides its memory is no template.
+pub(super) fn rules_of_templates() -> Vec<Rule> {
+    let mut rules = vec![
+        (libc::SYS_ptrace, EPERM),
+        (libc::SYS_process_vm_readv, EPERM),
+        (libc::SYS_process_vm_writev, EPERM),
+    ];
+    rules.sort_by_key(|(number, _)| *number);
+    rules
+}
+
+const EPERM: Verdict = Verdict::Refuse(libc::EPERM as u16);
 
 fn refuse(calls: &'static [Known]) -> impl Iterator<Item = Rule> {
     let refused = Verdict::Refuse(libc::EPERM as u16);

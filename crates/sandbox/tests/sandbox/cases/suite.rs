@@ -138,7 +138,7 @@ fn outside(place: &Place) -> Canaries {
 }
 
 /// With this program in it.
-pub(super) fn spec(place: &Place) -> Spec {
+pub(super) fn spec(place: &Place) -> Spec<'static> {
     let probe = Bind {
         source: std::env::current_exe().expect("this program"),
         target: PROBE.into(),

@@ -1,0 +1,76 @@
+//! A program that came as a clone: it is no child of this pid 1, which knows it by a descriptor.
+
+use crate::descriptors::{DOORS, DOORS_MAX, INPUT, RULES};
+use crate::kernel::{inherited, pidfd};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Until whose child it was has heard of its end, which is awake for that.
+const REAPING_MS: i64 = 500;
+/// What is told of an end that the kernel does not tell.
+const UNKNOWN: i32 = 1 << 8;
+
+/// What clones find here, and the one that came.
+pub(crate) struct Adoption {
+    /// Where what it reads will be.
+    input: OwnedFd,
+    /// Held for clones to take. No program inherits them.
+    _held: Vec<OwnedFd>,
+    child: Option<OwnedFd>,
+}
+
+impl Adoption {
+    pub(crate) fn open(landlock: bool, doors: usize) -> io::Result<Self> {
+        let doors = (DOORS..).take(doors.min(DOORS_MAX));
+        let rules = landlock.then_some(RULES);
+        let held = rules.into_iter().chain(doors).map(inherited::take);
+        Ok(Self {
+            input: inherited::take(INPUT)?,
+            _held: held.collect::<Result<_, _>>()?,
+            child: None,
+        })
+    }
+
+    /// Makes ready what the next clone reads, and then its end.
+    pub(crate) fn expect(&mut self, input: &[u8]) -> io::Result<()> {
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let written = rustix::io::write(&writer, input)?;
+        if written < input.len() {
+            return Err(Errno::MSGSIZE.into());
+        }
+        rustix::io::ioctl_fionbio(&reader, false)?;
+        rustix::io::dup3(&reader, &mut self.input, rustix::io::DupFlags::CLOEXEC)?;
+        Ok(())
+    }
+
+    /// Takes a process for the program.
+    pub(crate) fn adopt(&mut self, process: OwnedFd) {
+        self.child = Some(process);
+    }
+
+    /// Ready when it has ended.
+    pub(crate) fn child(&self) -> Option<BorrowedFd<'_>> {
+        self.child.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Waits for its end, which must be near: its status as `wait` tells it.
+    pub(crate) fn end(&mut self) -> Option<i32> {
+        let child = self.child.take()?;
+        let mut wanted = [PollFd::new(&child, PollFlags::IN)];
+        while let Err(Errno::INTR) = poll(&mut wanted, None) {}
+        for _ in 0..REAPING_MS {
+            match pidfd::exit_status(&child) {
+                Ok(Some(status)) => return Some(status),
+                // Its end is not told yet, or never on this kernel.
+                Ok(None) | Err(Errno::SRCH) => {
+                    std::thread::sleep(std::time::Duration::from_millis(1))
+                }
+                Err(_) => break,
+            }
+        }
+        Some(UNKNOWN)
+    }
+}

@@ -1,0 +1,109 @@
+//! A pid 1 whose program becomes a template, of which it makes clones in other sandboxes below its own.
+//!
+//! Its name space is above theirs, so it outlives them all, and it reaps them. It has no way to the network, nor has the
+//! program while it is loaded: connections would be nobody's once it is cloned.
+
+use crate::cloning::{Failure, Restrictions};
+use crate::descriptors::{FILTER, FILTER_OF_TEMPLATES};
+use crate::kernel::child;
+use crate::kernel::filter::{self, sock_filter};
+use crate::kernel::inherited;
+use crate::message::Report;
+use crate::template::{self, Template, Unfit};
+use crate::{control, message};
+use rustix::process::Pid;
+use std::io;
+use std::os::fd::AsFd;
+use std::process::Command;
+
+/// What it has.
+pub(crate) struct Keeper {
+    filter: Vec<sock_filter>,
+    restrictions: Restrictions,
+    template: Option<Template>,
+}
+
+impl Keeper {
+    /// Of what pid 1 finds open. `doors` is how many control groups clones have to enter.
+    pub(crate) fn open(landlock: bool, doors: usize) -> io::Result<Self> {
+        Ok(Self {
+            filter: filter::read(&inherited::take(FILTER_OF_TEMPLATES)?)?,
+            restrictions: Restrictions {
+                filter: filter::read(&inherited::take(FILTER)?)?,
+                landlock,
+                doors,
+            },
+            template: None,
+        })
+    }
+
+    /// Has a command's process restrict itself.
+    pub(crate) fn confine(&self, command: &mut Command) {
+        child::confine_alone(command, self.filter.clone());
+    }
+
+    /// The program has stopped itself: its fork becomes the template, and is the program from then on.
+    pub(crate) fn settle(&mut self, program: Pid) -> io::Result<Option<Pid>> {
+        if self.template.is_some() {
+            return Ok(Some(program));
+        }
+        let taken = Template::take(program);
+        let kept = taken.as_ref().ok().map(Template::pid);
+        template::end_all_but(kept)?;
+        let checked = taken.and_then(|template| template.check().map(|()| template));
+        match checked {
+            Ok(template) => {
+                let pid = template.pid();
+                self.template = Some(template);
+                control::report(&Report::Settled)?;
+                Ok(Some(pid))
+            }
+            Err(Unfit(mut why)) => {
+                template::end_all_but(None)?;
+                cut(&mut why);
+                control::report(&Report::Unfit { why })?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Forks the template into the sandbox of another pid 1, and tells how it went.
+    pub(crate) fn clone_into(&self, id: u32, into: i32) -> io::Result<()> {
+        let Some((template, into)) = self.template.as_ref().zip(Pid::from_raw(into)) else {
+            return not_cloned(id, "find a template", rustix::io::Errno::SRCH);
+        };
+        let cloned = template.fork_into(into, &self.restrictions);
+        match cloned {
+            Ok(clone) => {
+                let process = clone.number;
+                let report = Report::Cloned { id, process };
+                control::report_with(&report, &[clone.listener.as_fd(), clone.process.as_fd()])?;
+                // If it is gone already, its new pid 1 hears of it.
+                let _ = clone.release();
+                Ok(())
+            }
+            Err(Failure { step, errno }) => not_cloned(id, step, errno),
+        }
+    }
+
+    /// Nothing is left to be cloned.
+    pub(crate) fn rest(&mut self) {
+        self.template = None;
+    }
+}
+
+fn not_cloned(id: u32, step: &str, errno: rustix::io::Errno) -> io::Result<()> {
+    control::report(&Report::NotCloned {
+        id,
+        step: step.to_owned(),
+        errno: errno.raw_os_error(),
+    })
+}
+
+/// What a function's files are called is up to it.
+fn cut(why: &mut String) {
+    let end = (0..=message::REASON_BYTES_MAX.min(why.len()))
+        .rev()
+        .find(|end| why.is_char_boundary(*end));
+    why.truncate(end.unwrap_or(0));
+}

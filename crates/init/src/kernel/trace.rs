@@ -1,0 +1,135 @@
+//! Processes that pid 1 traces: they stand still, and make the calls that it wants them to make.
+
+use super::check;
+use super::registers::{Calling, Registers};
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+/// Of signals that arrive while a call is to be made, which is none of a process that has just begun.
+const SIGNALS_MAX: u32 = 8;
+
+/// Why a traced process stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It has forked: this child of it is traced too.
+    Forked(Pid),
+    /// Another event of tracing.
+    Event,
+    /// A signal is about to reach it.
+    Signal(i32),
+    /// It has ended.
+    Gone,
+}
+
+/// A traced process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tracee(pub(crate) Pid);
+
+impl Tracee {
+    /// Begins to trace a process, which goes on. It dies with its tracer, and stops when it forks.
+    pub(crate) fn seize(process: Pid) -> Result<Self, Errno> {
+        let options = libc::PTRACE_O_EXITKILL | libc::PTRACE_O_TRACEFORK;
+        request(libc::PTRACE_SEIZE, process, 0, options as usize)?;
+        Ok(Self(process))
+    }
+
+    /// From now on it does not stop when it forks.
+    pub(crate) fn forget_forks(self) -> Result<(), Errno> {
+        let options = libc::PTRACE_O_EXITKILL as usize;
+        request(libc::PTRACE_SETOPTIONS, self.0, 0, options)
+    }
+
+    /// Lets it go on, with a signal or with none (0).
+    pub(crate) fn go_on(self, signal: i32) -> Result<(), Errno> {
+        request(libc::PTRACE_CONT, self.0, 0, signal as usize)
+    }
+
+    /// Lets it go on, untraced.
+    pub(crate) fn release(self) -> Result<(), Errno> {
+        request(libc::PTRACE_DETACH, self.0, 0, 0)
+    }
+
+    pub(crate) fn registers(self) -> Result<Registers, Errno> {
+        Registers::of(self.0)
+    }
+
+    pub(crate) fn set(self, registers: &Registers) -> Result<(), Errno> {
+        registers.set(self.0)
+    }
+
+    /// Waits until it stands still.
+    pub(crate) fn wait(self) -> Result<Stop, Errno> {
+        loop {
+            if let Some(stop) = self.look(0)? {
+                return Ok(stop);
+            }
+        }
+    }
+
+    /// Whether it stands still, and has not been seen to.
+    pub(crate) fn stands(self) -> Result<Option<Stop>, Errno> {
+        self.look(libc::WNOHANG)
+    }
+
+    fn look(self, options: i32) -> Result<Option<Stop>, Errno> {
+        let mut status = 0;
+        // SAFETY: the kernel writes an integer that outlives the call.
+        let found = check(unsafe {
+            libc::waitpid(self.0.as_raw_pid(), &raw mut status, options | libc::__WALL)
+        });
+        match found {
+            Ok(0) | Err(Errno::INTR) => Ok(None),
+            Ok(_) if !libc::WIFSTOPPED(status) => Ok(Some(Stop::Gone)),
+            Ok(_) => match status >> 16 {
+                0 => Ok(Some(Stop::Signal(libc::WSTOPSIG(status)))),
+                libc::PTRACE_EVENT_FORK => self.child().map(|child| Some(Stop::Forked(child))),
+                _ => Ok(Some(Stop::Event)),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    fn child(self) -> Result<Pid, Errno> {
+        let mut child: libc::c_ulong = 0;
+        // SAFETY: the kernel writes a number that outlives the call.
+        check(unsafe {
+            libc::ptrace(
+                libc::PTRACE_GETEVENTMSG,
+                self.0.as_raw_pid(),
+                0,
+                &raw mut child,
+            )
+        })?;
+        let child = i32::try_from(child).ok().and_then(Pid::from_raw);
+        child.ok_or(Errno::SRCH)
+    }
+
+    /// Has it make one call by the instruction before `base`, where it stands still again behind it.
+    pub(crate) fn call(self, base: &Registers, calling: Calling) -> Result<i64, Errno> {
+        base.about_to(calling).set(self.0)?;
+        for _ in 0..SIGNALS_MAX {
+            request(libc::PTRACE_SINGLESTEP, self.0, 0, 0)?;
+            match self.wait()? {
+                Stop::Signal(libc::SIGTRAP) => return result(self.registers()?.result()),
+                // The call is still to come; the signal is lost.
+                Stop::Signal(_) => {}
+                Stop::Gone => return Err(Errno::SRCH),
+                Stop::Forked(_) | Stop::Event => return Err(Errno::IO),
+            }
+        }
+        Err(Errno::INTR)
+    }
+}
+
+/// Results just below zero are error numbers.
+fn result(result: i64) -> Result<i64, Errno> {
+    match result {
+        -4095..0 => Err(Errno::from_raw_os_error(-(result as i32))),
+        _ => Ok(result),
+    }
+}
+
+fn request(what: libc::c_uint, process: Pid, address: usize, data: usize) -> Result<(), Errno> {
+    // SAFETY: none of these requests writes; the kernel takes their arguments as numbers.
+    check(unsafe { libc::ptrace(what, process.as_raw_pid(), address, data) }).map(drop)
+}

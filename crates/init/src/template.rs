@@ -1,0 +1,252 @@
+//! A program that becomes a template: it stands still from its fork on, and every clone begins where it stands.
+//!
+//! ```text
+//! program ── stops itself ──▶ traced, goes on ── forks ──▶ its child never runs: the template
+//!                                    │                      all other processes are killed
+//!                                    └── does not fork in time, or has what clones cannot share ──▶ Unfit
+//! ```
+//! From then on nothing of the function runs here, so whatever it would have done to its clones it can do no more.
+
+use crate::kernel::registers::Registers;
+use crate::kernel::trace::{Stop, Tracee};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions};
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// From the program's word to its fork: what the function has registered for that moment runs before.
+const FORK_TIMEOUT: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_micros(200);
+/// Memory maps of a template that are looked through.
+const MAPS_BYTES_MAX: usize = 16 << 20;
+/// Folders that clones have of their own. What a program left there they would miss.
+const OWN_FOLDERS: [&str; 2] = ["/tmp", "/dev/shm"];
+/// Its standard streams, which clones get anew.
+const STREAMS: [&str; 3] = ["0", "1", "2"];
+
+/// Flags of a fork that leaves nothing shared, beside the signal.
+const HARMLESS: u64 =
+    (libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::CLONE_PARENT_SETTID) as u64;
+
+/// A process that stands still.
+pub(crate) struct Template {
+    pub(crate) tracee: Tracee,
+    /// As it returns from the fork.
+    pub(crate) registers: Registers,
+    /// What its fork wanted to have set in a child.
+    pub(crate) flags: u64,
+    pub(crate) child_number: u64,
+}
+
+/// Why a program is no template.
+#[derive(Debug)]
+pub(crate) struct Unfit(pub(crate) String);
+
+impl From<Errno> for Unfit {
+    fn from(error: Errno) -> Self {
+        Self(format!("it cannot be held: {error}"))
+    }
+}
+
+impl From<io::Error> for Unfit {
+    fn from(error: io::Error) -> Self {
+        Self(format!("it cannot be looked at: {error}"))
+    }
+}
+
+impl Template {
+    /// Of a program that has stopped itself. Whatever the outcome, the caller ends all else.
+    pub(crate) fn take(program: Pid) -> Result<Self, Unfit> {
+        let program = Tracee::seize(program)?;
+        rustix::process::kill_process(program.0, Signal::CONT)?;
+        let until = Instant::now() + FORK_TIMEOUT;
+        let child = Tracee(await_fork(program, until)?);
+        let call = program.registers()?.calling();
+        let (flags, child_number) = own_memory(call.number, call.arguments)?;
+        while await_stop(child, until)? != Stop::Event {}
+        child.forget_forks()?;
+        let registers = child.registers()?;
+        Ok(Self {
+            tracee: child,
+            registers: registers.after(0),
+            flags,
+            child_number,
+        })
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        self.tracee.0
+    }
+
+    /// Whether it has nothing that clones would share, or miss.
+    pub(crate) fn check(&self) -> Result<(), Unfit> {
+        let folder = format!("/proc/{}", self.pid().as_raw_pid());
+        for entry in fs::read_dir(format!("{folder}/fd"))? {
+            let entry = entry?;
+            if !STREAMS.iter().any(|stream| entry.file_name() == *stream) {
+                let what = fs::read_link(entry.path()).unwrap_or_default();
+                return Err(Unfit(format!("it holds {} open", what.display())));
+            }
+        }
+        for path in OWN_FOLDERS {
+            if let Some(entry) = fs::read_dir(path).ok().and_then(|mut all| all.next()) {
+                let name = entry?.file_name();
+                let file = Path::new(path).join(name);
+                return Err(Unfit(format!("it has written {}", file.display())));
+            }
+        }
+        let maps = fs::read_to_string(format!("{folder}/smaps"))?;
+        if maps.len() > MAPS_BYTES_MAX {
+            return Err(Unfit("it has too many pieces of memory".to_owned()));
+        }
+        match shared(&maps) {
+            Some(line) => Err(Unfit(format!("it shares memory: {line}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Keeps a program going until it forks.
+fn await_fork(program: Tracee, until: Instant) -> Result<Pid, Unfit> {
+    loop {
+        match await_stop(program, until)? {
+            Stop::Forked(child) => return Ok(child),
+            Stop::Event => program.go_on(0)?,
+            Stop::Signal(signal) => program.go_on(signal)?,
+            Stop::Gone => return Err(Unfit("it has ended".to_owned())),
+        }
+    }
+}
+
+fn await_stop(tracee: Tracee, until: Instant) -> Result<Stop, Unfit> {
+    loop {
+        if let Some(stop) = tracee.stands()? {
+            return Ok(stop);
+        }
+        if Instant::now() > until {
+            return Err(Unfit("it does not fork".to_owned()));
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// What a fork asked for, if its child has memory and files of its own.
+fn own_memory(number: i64, arguments: [u64; 6]) -> Result<(u64, u64), Unfit> {
+    const SIGNAL: u64 = 0xff;
+    #[cfg(target_arch = "x86_64")]
+    if number == libc::SYS_fork {
+        return Ok((0, 0));
+    }
+    let [flags, stack, _, fourth, fifth, _] = arguments;
+    let child_number = if cfg!(target_arch = "x86_64") {
+        fourth
+    } else {
+        fifth
+    };
+    if number != libc::SYS_clone || flags & !(HARMLESS | SIGNAL) != 0 || stack != 0 {
+        return Err(Unfit("what it forks is not a process apart".to_owned()));
+    }
+    let kept = (libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID) as u64;
+    Ok((flags & kept, child_number))
+}
+
+/// The first memory that several processes could write, as the kernel tells it.
+fn shared(maps: &str) -> Option<&str> {
+    let mut place = "";
+    for line in maps.lines() {
+        if let Some(flags) = line.strip_prefix("VmFlags:") {
+            let has = |wanted: &str| flags.split_whitespace().any(|flag| flag == wanted);
+            if has("sh") && has("mw") {
+                return Some(place);
+            }
+        } else if line
+            .starts_with(|first: char| first.is_ascii_digit() || first.is_ascii_lowercase())
+        {
+            place = line;
+        }
+    }
+    None
+}
+
+/// Kills and reaps every process of this name space but one; those of name spaces below are others' business.
+pub(crate) fn end_all_but(kept: Option<Pid>) -> io::Result<()> {
+    loop {
+        let doomed: Vec<Pid> = own_processes()?
+            .into_iter()
+            .filter(|pid| Some(*pid) != kept)
+            .collect();
+        if doomed.is_empty() {
+            return Ok(());
+        }
+        for pid in doomed {
+            // One that has ended meanwhile is reaped below.
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+        while let Ok(Some((_, status))) = rustix::process::wait(WaitOptions::NOHANG)
+            && !status.stopped()
+        {}
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// Processes whose first number is one of this name space: all in it but pid 1.
+fn own_processes() -> io::Result<Vec<Pid>> {
+    let mut own = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let Some(number) = entry?
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
+            continue;
+        };
+        let path = format!("/proc/{number}/status");
+        let Ok(status) = fs::read_to_string(path) else {
+            continue;
+        };
+        if number != 1 && numbers(&status).count() == 1 {
+            own.extend(Pid::from_raw(number));
+        }
+    }
+    Ok(own)
+}
+
+/// A process's numbers in this name space and those below in which it is, from its status.
+pub(crate) fn numbers(status: &str) -> impl Iterator<Item = i32> {
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    let words = line.into_iter().flat_map(str::split_whitespace);
+    words.filter_map(|word| word.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_could_be_written_by_several_is_found() {
+        let private = "00400000-00401000 r-xp 0 00:1 7 /bin/x\nVmFlags: rd ex mr mw me\n";
+        let read_only =
+            "7f00-7f01 r--s 0 00:1 8 /usr/lib/cache\nSize: 4 kB\nVmFlags: rd sh mr me\n";
+        let shared_one = "7f02-7f03 rw-s 0 00:1 9 /dev/zero\nVmFlags: rd wr sh mr mw me\n";
+        assert_eq!(shared(&format!("{private}{read_only}")), None);
+        let found = shared(&format!("{private}{shared_one}{read_only}")).map(str::to_owned);
+        assert_eq!(found.as_deref(), Some("7f02-7f03 rw-s 0 00:1 9 /dev/zero"));
+    }
+
+    #[test]
+    fn a_fork_that_shares_is_none() {
+        let clone = |flags: i32| own_memory(libc::SYS_clone, [flags as u64, 0, 0, 7, 7, 0]);
+        assert_eq!(clone(libc::SIGCHLD).unwrap(), (0, 7));
+        assert!(clone(libc::SIGCHLD | libc::CLONE_VM).is_err());
+        assert!(clone(libc::SIGCHLD | libc::CLONE_FILES).is_err());
+        assert!(own_memory(libc::SYS_vfork, [0; 6]).is_err());
+    }
+
+    #[test]
+    fn numbers_are_read_from_the_outermost_in() {
+        let status = "Name:\tx\nNSpid:\t12\t3\nNSpgid:\t9\n";
+        assert_eq!(numbers(status).collect::<Vec<_>>(), [12, 3]);
+    }
+}
