@@ -54,17 +54,20 @@ impl Inner {
             settings,
             tags,
         };
+        // A version is live as soon as it is shown.
+        let name = function.name.clone();
+        self.rules.insert(name.clone(), Rules::default());
         let (function, answer) = match self.write_row(function, None, publish).await {
             Ok(written) => written,
             Err(error) => {
+                self.rules.remove(&name);
                 self.packages.reject(admitted).await;
                 return Err(error);
             }
         };
         admitted.keep();
-        self.rules.insert(function.name.clone(), Rules::default());
         self.pools.foresee(&function);
-        self.settle_soon(&function.name, settle::AFTER_CREATE);
+        self.settle_soon(&name, settle::AFTER_CREATE);
         Ok(answer)
     }
 }

@@ -13,7 +13,7 @@ use lambkin_model::{Function, FunctionName, LastUpdate, State, Tags, Version};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Versions of one function: a list of all has 200 pages, and they take some 10 MB of memory.
+/// Versions of one function: a list of all has 200 pages, and they take some 25 MB of memory.
 pub(super) const VERSIONS_MAX: usize = 10_000;
 
 /// What a caller of PublishVersion decides.
