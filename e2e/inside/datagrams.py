@@ -104,18 +104,24 @@ def flood(address, port, seconds):
     return sent
 
 
-def false_senders(address, port):
+def false_senders(v4, v6, port):
     """Datagrams with a sender that is not this environment's: the kernel refuses them, or nobody carries them."""
     def one(source, kind):
+        address = v6 if ":" in source else v4
         with new_socket(address, socket.SOCK_DGRAM) as sender:
             sender.settimeout(0.2)
             if kind == "bound":
                 sender.bind((source, 0))
                 sender.sendto(b"false", (address, port))
             else:
-                information = struct.pack("=I4s4s", 0, socket.inet_aton(source), bytes(4))
-                sender.sendmsg([b"false"], [(socket.IPPROTO_IP, IP_PKTINFO, information)], 0, (address, port))
+                sender.sendmsg([b"false"], [sent_by(source)], 0, (address, port))
             return answer_of(sender)
     return {f"{source} {kind}": tried(one, source, kind)
-            for source in ("127.0.0.1", "127.9.9.9", "203.0.113.2", "203.0.113.99")
+            for source in ("127.0.0.1", "127.9.9.9", "203.0.113.2", "203.0.113.99", "::1", "2001:db8::2")
             for kind in ("bound", "beside the data")}
+
+
+def sent_by(source):
+    if ":" in source:
+        return socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, socket.inet_pton(socket.AF_INET6, source) + bytes(4)
+    return socket.IPPROTO_IP, IP_PKTINFO, struct.pack("=I4s4s", 0, socket.inet_aton(source), bytes(4))

@@ -3,7 +3,7 @@
 //! `cargo bench -p lambkin-sandbox --features profile` prints medians, and at its end the mean of each step. This
 //! program is its own spawner, as the binary is. With `true N` it makes N sandboxes that run `true`, and prints one
 //! line for each figure, for whoever started it; with `true N alone` they have no network, as where somebody above
-//! hears the calls of programs already.
+//! hears the calls of programs already; with `datagrams` they have the device by which UDP leads out.
 #![allow(unsafe_code)]
 
 use std::io::{Cursor, Write};
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         work_dir: folder.path().join("sandbox"),
         server: None,
         uids: 740_000..741_000,
-        datagrams: false,
+        datagrams: std::env::args().any(|word| word == "datagrams"),
     })
     .expect("a spawner");
     println!("control groups: {:?}", process.isolation().control_groups);

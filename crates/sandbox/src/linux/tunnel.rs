@@ -1,6 +1,7 @@
 //! A network device whose packets a process reads and writes: the way of datagrams out of a name space.
 //!
-//! The device belongs to the name space of whoever opens it, and is gone with its last descriptor. It has no address
+//! The device belongs to the name space of whoever opens it, and ends with that, as all its devices do, and not with its
+//! last descriptor: whoever closed that would wait 20 ms for the kernel, under a lock that all name spaces share. It has no address
 //! of the link, hears no multicast, and asks nobody for routes: what comes in is what its holder writes.
 
 use std::io;
@@ -58,12 +59,10 @@ pub(crate) fn open(folder: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
 pub(crate) fn bring_up(device: &OwnedFd, address: Ipv4Addr) -> io::Result<()> {
     make(device)?;
     let index = index(NAME)?;
-    let mut link = link_change(index, UP, MULTICAST);
-    push_attribute(&mut link, LINK_MTU, &PACKET_BYTES_MAX.to_ne_bytes());
-    push_attribute(&mut link, LINK_QUEUE, &WAITING_PACKETS_MAX.to_ne_bytes());
+    let link = link_body(index);
     // Where there is no IPv6 there is no address of it to be prevented.
-    let _ = links::change(LINK, &without_own_address(index));
-    links::change(LINK, &link)?;
+    let full = [&link[..], &without_own_address()].concat();
+    links::change(LINK, &full).or_else(|_| links::change(LINK, &link))?;
     links::change(ADDRESS, &address_body(index, address.into(), 32))?;
     links::change(ROUTE, &route_body(index, Ipv4Addr::UNSPECIFIED.into()))?;
     let _ = links::change(ROUTE, &route_body(index, Ipv6Addr::UNSPECIFIED.into()));
@@ -79,20 +78,32 @@ fn make(device: &OwnedFd) -> io::Result<()> {
     request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as libc::c_short;
     // SAFETY: the kernel reads and writes one structure of this kind.
     let made = unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
-    match made {
+    if made != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: takes a number and touches no memory.
+    let stays = unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETPERSIST, 1 as libc::c_ulong) };
+    match stays {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-fn without_own_address(index: u32) -> Vec<u8> {
+fn link_body(index: u32) -> Vec<u8> {
+    let mut body = link_change(index, UP, MULTICAST);
+    push_attribute(&mut body, LINK_MTU, &PACKET_BYTES_MAX.to_ne_bytes());
+    push_attribute(&mut body, LINK_QUEUE, &WAITING_PACKETS_MAX.to_ne_bytes());
+    body
+}
+
+fn without_own_address() -> Vec<u8> {
     let mut of_v6 = Vec::new();
     push_attribute(&mut of_v6, OWN_ADDRESS, &[NO_OWN_ADDRESS]);
     let mut families = Vec::new();
     push_attribute(&mut families, libc::AF_INET6 as u16, &of_v6);
-    let mut body = link_change(index, 0, 0);
-    push_attribute(&mut body, LINK_FAMILIES, &families);
-    body
+    let mut attribute = Vec::new();
+    push_attribute(&mut attribute, LINK_FAMILIES, &families);
+    attribute
 }
 
 /// `struct rtmsg`: family, lengths of both prefixes, service, table, origin, scope, kind, flags; to anywhere.

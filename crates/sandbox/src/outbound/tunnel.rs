@@ -1,8 +1,12 @@
 //! The far end of a sandbox's device for datagrams: whole packets of IP, as its programs sent them and as they get them.
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::net::IpAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
 
 use lambkin_init::{ADDRESS_V4, ADDRESS_V6, TUNNEL_V4};
 use tokio::io::Interest;
@@ -20,11 +24,16 @@ pub const OWN_ADDRESSES: [IpAddr; 3] = [
 
 /// Holds one descriptor. The sandbox's network lives at least as long as this.
 #[derive(Debug)]
-pub struct Tunnel(AsyncFd<OwnedFd>);
+pub struct Tunnel(AsyncFd<Device>);
+
+/// Closes its descriptor aside.
+#[derive(Debug)]
+struct Device(ManuallyDrop<OwnedFd>);
 
 impl Tunnel {
     pub(crate) fn new(device: OwnedFd) -> io::Result<Self> {
-        // SAFETY: an `OwnedFd` is one open descriptor for as long as it lives.
+        let device = Device(ManuallyDrop::new(device));
+        // SAFETY: it is one open descriptor for as long as it lives.
         let registered = unsafe { AsyncFd::register_with_interest(device, Interest::READABLE) };
         registered.map(Self).map_err(io::Error::from)
     }
@@ -48,7 +57,7 @@ impl Tunnel {
     /// # Errors
     /// Any other means that the device is of no use any more.
     pub fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(rustix::io::read(&self.0, buffer)?)
+        Ok(rustix::io::read(self.0.get_ref(), buffer)?)
     }
 
     /// Gives a packet to the sandbox, in which it is taken or dropped as on any machine.
@@ -56,7 +65,7 @@ impl Tunnel {
     /// # Errors
     /// Fails if it is no packet of IP, or the kernel has no memory for it.
     pub fn send(&self, packet: &[u8]) -> io::Result<()> {
-        rustix::io::write(&self.0, packet)?;
+        rustix::io::write(self.0.get_ref(), packet)?;
         Ok(())
     }
 }
@@ -68,4 +77,39 @@ pub enum Drained {
     All,
     /// There may be more.
     Part,
+}
+
+impl AsFd for Device {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for Device {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // SAFETY: nothing uses it after this.
+        close_aside(unsafe { ManuallyDrop::take(&mut self.0) });
+    }
+}
+
+/// Closing waits for a lock that all of the kernel's name spaces share, and that is held for tens of milliseconds while
+/// some of them end. One thread does so for all; where it cannot be had, who closes waits.
+fn close_aside(device: OwnedFd) {
+    static ASIDE: OnceLock<Option<Sender<OwnedFd>>> = OnceLock::new();
+    let aside = ASIDE.get_or_init(|| {
+        let (sender, closing) = channel();
+        let closer = thread::Builder::new().name("tunnels".to_owned());
+        let started = closer.spawn(move || closing.into_iter().for_each(drop::<OwnedFd>));
+        started.ok().map(|_| sender)
+    });
+    if let Some(aside) = aside {
+        // It never ends; if it did, what comes back is closed here.
+        let _ = aside.send(device);
+    }
 }
