@@ -39,6 +39,9 @@ def test_a_functions_whole_life(aws, tmp_path, deploy):
     answer = aws("invoke", "--function-name", "by-cli", "--payload", '{"a": 2, "b": 3}', "out.json")
     assert answer == {"StatusCode": 200, "ExecutedVersion": "$LATEST"}
     assert json.loads((tmp_path / "out.json").read_text()) == {"sum": 5}
+    assert aws("publish-version", "--function-name", "by-cli", "--description", "first")["Version"] == "1"
+    answer = aws("invoke", "--function-name", "by-cli", "--qualifier", "1", "--payload", "{}", "out.json")
+    assert answer == {"StatusCode": 200, "ExecutedVersion": "1"}
     aws("update-function-configuration", "--function-name", "by-cli", "--timeout", "9")
     aws("wait", "function-updated-v2", "--function-name", "by-cli")
     assert aws("get-function-configuration", "--function-name", "by-cli")["Timeout"] == 9
