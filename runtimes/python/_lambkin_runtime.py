@@ -17,7 +17,7 @@ from _lambkin_context import LambdaContext
 from _lambkin_json import dumps, loads
 
 # Given up at the first failure: what tells it is loaded from a file then, and the function may have used up all others.
-_spare_descriptors = [os.open(os.devnull, os.O_RDONLY)]
+_spare_descriptors = []
 _NOT_LOADED = "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code."
 
 
@@ -35,16 +35,45 @@ def connect():
 
 
 def main(api):
-    _lambkin_context.read_environment()
-    _lambkin_json.read_environment()
+    _spare_descriptors.append(os.open(os.devnull, os.O_RDONLY))
+    read_environment()
     prepare_path()
     _lambkin_logging.set_up_on_import()
     loading = _lambkin_start.Loading()
     loading.begin()
     handler = load_or_end(api)
-    headers, body = api.next(loading.end())
+    serve(api, handler, loading.end())
+
+
+def serve(api, handler, more_headers=b""):
+    headers, body = api.next(more_headers)
     while True:
         headers, body = invoke(api, handler, headers, body)
+
+
+def main_of_clones():
+    """Loads the function once, and serves in every clone of this process. Whatever fails before is told by nobody: an
+    environment that is started for itself meets it again."""
+    import _lambkin_snapshot
+
+    read_environment()
+    prepare_path()
+    _lambkin_logging.set_up_on_import()
+    handler = load(os.environ.get("_HANDLER", ""))
+    _lambkin_snapshot.become_template()
+    _spare_descriptors.append(os.open(os.devnull, os.O_RDONLY))
+    read_environment()
+    api = connect()
+    try:
+        _lambkin_snapshot.run_after_restore()
+    except Exception as error:
+        end(api, error, "Runtime.AfterRestoreError")
+    serve(api, handler)
+
+
+def read_environment():
+    _lambkin_context.read_environment()
+    _lambkin_json.read_environment()
 
 
 def prepare():
@@ -97,15 +126,20 @@ def load_or_end(api):
     try:
         return load(os.environ.get("_HANDLER", ""))
     except Exception as error:
-        log = import_failure().log
-        import logging
+        end(api, error)
 
-        logging.warning(_NOT_LOADED)
-        report = describe(error, None)
-        log(report, _lambkin_logging.as_json)
-        flush()
-        api.fail_init(dumps(report), report["errorType"])
-        sys.exit(1)
+
+def end(api, error, error_type=None):
+    """Tells why there is no function to serve."""
+    log = import_failure().log
+    import logging
+
+    logging.warning(_NOT_LOADED)
+    report = describe(error, None)
+    log(report, _lambkin_logging.as_json)
+    flush()
+    api.fail_init(dumps(report), error_type or report["errorType"])
+    sys.exit(1)
 
 
 def load(name):

@@ -6,10 +6,12 @@ It only hands over: Python compiles a script at every start, and a module once.
 import os
 import stat
 
-from _lambkin_runtime import connect, main, prepare
+from _lambkin_runtime import connect, main, main_of_clones, prepare
 
 if __name__ == "__main__":
     prepare()
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        main_of_clones()
     # Whoever starts one late gives it nothing to read.
     if stat.S_ISFIFO(os.fstat(0).st_mode):
         from _lambkin_wait import wait

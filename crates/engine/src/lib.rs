@@ -21,6 +21,7 @@ mod reserve;
 mod runtime_api;
 pub mod runtimes;
 pub mod start;
+mod templates;
 #[cfg(test)]
 mod testing;
 mod trace;
@@ -46,6 +47,7 @@ use runtimes::Runtimes;
 use start::{PastStart, RecentStarts};
 use std::sync::Arc;
 use std::time::Duration;
+use templates::Templates;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -130,6 +132,7 @@ impl Engine {
         let host = Arc::new(Host {
             store: store.clone(),
             reserve: Reserve::new(spawner.clone(), pool_bytes_max),
+            templates: Templates::new(pool_bytes_max),
             spawner,
             trees: Arc::clone(&trees),
             runtimes: runtimes.clone(),
@@ -228,6 +231,7 @@ impl Engine {
         let all = async {
             host.filler.wait().await;
             host.owners.wait().await;
+            host.templates.clear();
         };
         if tokio::time::timeout(TEARDOWN_TIMEOUT, all).await.is_err() {
             tracing::warn!("some sandboxes are left to the spawner's end");

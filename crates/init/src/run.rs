@@ -278,6 +278,8 @@ impl Init {
         stdin: Stdin,
     ) -> io::Result<()> {
         let started = match argv {
+            // A place of clones has no second layer for others.
+            _ if self.adoption.is_some() => Err(io::Error::from(Errno::PERM)),
             [path, arguments @ ..] if self.program.is_none() => {
                 let mut command = std::process::Command::new(path);
                 command

@@ -80,23 +80,23 @@ async fn create(
     let recipe = Arc::new(Recipe::new(&launch, settings));
     let code = host.trees.get(function).await?;
     clock.done(Stage::Code);
-    let Obtained {
-        mut sandbox,
-        start,
-        mounts,
-        waits,
-        before,
-    } = obtain(host, function, &recipe, code).await?;
-    clock.done(Stage::Sandbox);
-    clock.made(start, mounts);
-    let listener = sandbox.take_listener().ok_or(Unavailable::Incomplete)?;
-    let output = sandbox.take_output().ok_or(Unavailable::Incomplete)?;
     let stream: Arc<str> = stream_name(function, now()).into();
     let program = Program {
         argv: launch.command(settings),
         env: variables(function, &stream, &launch.env, &Credentials::random()),
         cwd: "/var/task".to_owned(),
     };
+    let Obtained {
+        mut sandbox,
+        start,
+        mounts,
+        program: presence,
+        before,
+    } = obtain(host, function, &recipe, code, &program).await?;
+    clock.done(Stage::Sandbox);
+    clock.made(start, mounts);
+    let listener = sandbox.take_listener().ok_or(Unavailable::Incomplete)?;
+    let output = sandbox.take_output().ok_or(Unavailable::Incomplete)?;
     let note = launch.nearest_note.clone();
     let log = Recorder::new(function, origin(host, generation, launch, stream));
     let timeout = Duration::from_secs(u64::from(settings.timeout_s));
@@ -118,7 +118,12 @@ async fn create(
         turn,
     };
     environment.books().initialising(note.as_deref());
-    Ok(Owner::new(Arc::new(environment), program, waits, listener))
+    Ok(Owner::new(
+        Arc::new(environment),
+        program,
+        presence,
+        listener,
+    ))
 }
 
 fn origin(host: &Host, generation: &Generation, launch: Launch, stream: Arc<str>) -> Origin {

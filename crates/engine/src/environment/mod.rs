@@ -37,7 +37,7 @@ mod variables;
 pub(crate) use connections::CONNECTIONS_MAX;
 pub(crate) use creation::boot;
 pub(crate) use slot::{Event, Init, Refusal, Slot};
-pub(crate) use variables::SHARED;
+pub(crate) use variables::{SHARED, of_template};
 
 use crate::code::Trees;
 use crate::egress::{Gateway, Uplink};
@@ -50,6 +50,7 @@ use crate::present_rules::PresentRules;
 use crate::reserve::Reserve;
 use crate::runtimes::Runtimes;
 use crate::start::{RecentStarts, Telling};
+use crate::templates::Templates;
 use books::{Books, Used};
 use bytes::Bytes;
 use ending::Ending;
@@ -78,6 +79,8 @@ pub(crate) struct Host {
     pub(crate) memory: Memory,
     /// Sandboxes that are there already.
     pub(crate) reserve: Reserve,
+    /// Initialised programs of versions, to be cloned.
+    pub(crate) templates: Templates,
     /// As many as there are descriptors for.
     pub(crate) environments_max: usize,
     pub(crate) idle_timeout: Duration,

@@ -1,9 +1,11 @@
 //! The sandbox of a new environment: one that was made ahead, or a new one.
 
 use super::Host;
+use super::variables::of_clone;
 use crate::reserve::Recipe;
+use crate::templates::{Template, Templates};
 use lambkin_model::{Function, Start, Version};
-use lambkin_sandbox::{CodeTree, Error, Sandbox, Usage};
+use lambkin_sandbox::{CodeTree, Error, Lineage, Program, Sandbox, Spec, Usage};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,29 +17,50 @@ pub(super) struct Obtained {
     pub(super) start: Start,
     /// How long it took to mount what was to be mounted now.
     pub(super) mounts: Duration,
-    /// A program waits in it for its environment.
-    pub(super) waits: bool,
+    pub(super) program: Presence,
     /// What it used before it was a function's.
     pub(super) before: Usage,
 }
 
+/// Whether a program is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It is to be started.
+    None,
+    /// It waits for its environment.
+    Waits,
+    /// It runs: a clone. No other can be started in its place.
+    Runs,
+}
+
 /// One that was made ahead and cannot be had costs the time of a new one, and no more.
 pub(super) async fn obtain(
-    host: &Host,
-    function: &Function,
+    host: &Arc<Host>,
+    function: &Arc<Function>,
     recipe: &Arc<Recipe>,
     code: CodeTree,
+    program: &Program,
 ) -> Result<Obtained, Error> {
+    if let Some(template) = Templates::of(host, function) {
+        match clone(host, &template, recipe, code.clone(), program).await {
+            Ok(obtained) => return Ok(obtained),
+            Err(error) => tracing::warn!(%error, "cannot clone an environment"),
+        }
+    }
     // What is kept follows the function: a version only takes what fits it.
     let name = (function.version == Version::Latest).then_some(&function.name);
     if let Some(ready) = host.reserve.take(name, recipe) {
         let began = Instant::now();
         match ready.adopt(&code).await {
             Ok((sandbox, waits)) => {
+                let program = match waits {
+                    true => Presence::Waits,
+                    false => Presence::None,
+                };
                 return Ok(Obtained {
                     start: Start::Pooled,
                     mounts: began.elapsed(),
-                    waits,
+                    program,
                     before: sandbox.usage().unwrap_or_default(),
                     sandbox,
                 });
@@ -50,7 +73,38 @@ pub(super) async fn obtain(
         start: Start::Cold,
         mounts: sandbox.mounts(),
         sandbox,
-        waits: false,
+        program: Presence::None,
         before: Usage::default(),
     })
+}
+
+/// A fresh sandbox with a fork of the template, which runs when this returns.
+async fn clone(
+    host: &Host,
+    template: &Template,
+    recipe: &Recipe,
+    code: CodeTree,
+    program: &Program,
+) -> Result<Obtained, Error> {
+    let spec = Spec {
+        lineage: Lineage::CloneOf(template.sandbox()),
+        ..recipe.spec(Some(code))
+    };
+    let sandbox = host.spawner.create(&spec).await?;
+    let input = input(&of_clone(program.env.clone()));
+    template.sandbox().clone_into(&sandbox, input).await?;
+    Ok(Obtained {
+        start: Start::Cloned,
+        mounts: sandbox.mounts(),
+        sandbox,
+        program: Presence::Runs,
+        before: Usage::default(),
+    })
+}
+
+/// An environment as programs that wait for it read it.
+pub(super) fn input(variables: &[(String, String)]) -> Vec<u8> {
+    let pairs = variables.iter();
+    let text = pairs.flat_map(|(name, value)| [name, "=", value, "\0"]);
+    text.flat_map(str::bytes).collect()
 }

@@ -3,6 +3,7 @@
 use super::connections::Connections;
 use super::ending::Ending;
 use super::network;
+use super::obtain::{Presence, input};
 use super::output::{Output, Supply};
 use super::slot::{Bereft, Duty};
 use super::{Environment, init_millicores};
@@ -36,8 +37,8 @@ const KILLED: i32 = 9;
 pub(super) struct Owner {
     environment: Arc<Environment>,
     program: Program,
-    /// It is there already, and waits for its environment.
-    waits: bool,
+    /// Whether that is there already.
+    presence: Presence,
     connections: Connections,
     /// Serves what programs want of the network.
     network: JoinSet<()>,
@@ -67,7 +68,7 @@ impl Owner {
     pub(super) fn new(
         environment: Arc<Environment>,
         program: Program,
-        waits: bool,
+        presence: Presence,
         listener: TcpListener,
     ) -> Self {
         let mut network = JoinSet::new();
@@ -75,7 +76,7 @@ impl Owner {
         Self {
             environment,
             program,
-            waits,
+            presence,
             connections: Connections::new(listener),
             network,
             running: false,
@@ -202,10 +203,17 @@ impl Owner {
         ));
         environment.slot.program_starts(phase);
         (self.running, self.readable) = (true, true);
-        let started = match std::mem::take(&mut self.waits) {
-            true => environment.sandbox.give_input(input(&self.program)).await,
-            false => environment.sandbox.start(&self.program).await,
+        let started = match self.presence {
+            Presence::Waits => {
+                let input = input(&self.program.env);
+                environment.sandbox.give_input(input).await
+            }
+            Presence::None => environment.sandbox.start(&self.program).await,
+            Presence::Runs => Ok(()),
         };
+        if self.presence == Presence::Waits {
+            self.presence = Presence::None;
+        }
         if let Err(error) = started {
             tracing::error!(%error, "cannot start a program in its sandbox");
             self.lose().await;
@@ -262,6 +270,7 @@ impl Owner {
 
     /// The program is gone: whoever depended on it hears of it, and the environment is free again.
     async fn bereave(&mut self, failure: Failure) {
+        self.outlive_no_clone();
         self.connections.settle(&self.environment).await;
         let environment = Arc::clone(&self.environment);
         let failure = environment.slot.take_init_error().unwrap_or(failure);
@@ -281,6 +290,11 @@ impl Owner {
             Bereft::Nothing if self.lost => self.hand_back().await,
             Bereft::Nothing => {}
         }
+    }
+
+    /// Where a clone was, no other program may be.
+    fn outlive_no_clone(&mut self) {
+        self.lost |= self.presence == Presence::Runs;
     }
 
     /// INIT failed outside an invoke: it will be run again inside one, if the sandbox still is.
@@ -305,6 +319,7 @@ impl Owner {
         let limit = u64::from(environment.generation.function().settings.timeout_s);
         let failure = Failure::TimedOut(Duration::from_secs(limit));
         self.stop(Duration::ZERO).await;
+        self.outlive_no_clone();
         self.connections.close().await;
         if let Bereft::Init(init) = environment.slot.program_ended() {
             environment.init_failed(init, &failure);
@@ -370,13 +385,6 @@ impl Owner {
             environment.sandbox.destroy().await;
         }
     }
-}
-
-/// The environment of a program that waits for it.
-fn input(program: &Program) -> Vec<u8> {
-    let pairs = program.env.iter();
-    let text = pairs.flat_map(|(name, value)| [name, "=", value, "\0"]);
-    text.flat_map(str::bytes).collect()
 }
 
 /// Resolves when the log is to be read. Cancel safe.

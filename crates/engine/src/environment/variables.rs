@@ -13,6 +13,10 @@ const XRAY_HOST: &str = "169.254.100.1";
 const XRAY_PORT: &str = "2000";
 const XRAY_ADDRESS: &str = "169.254.100.1:2000";
 
+/// How the environment came to be, for its program.
+const INITIALIZATION_TYPE: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
+const SNAP_START: &str = "snap-start";
+
 /// What any function gets unless it has its own.
 const LANGUAGE: (&str, &str) = ("LANG", "en_US.UTF-8");
 const TIME_ZONE: (&str, &str) = ("TZ", ":UTC");
@@ -38,6 +42,24 @@ pub(crate) fn variables(
     let version = function.version.to_string();
     set(&mut all, platform(function, &memory_mb, &version, stream));
     all.into_iter().collect()
+}
+
+/// Those of a program that becomes a template. Its clones get others, with credentials and a log stream of their own.
+pub(crate) fn of_template(
+    function: &Function,
+    runtime: &[(String, String)],
+) -> Vec<(String, String)> {
+    of_clone(variables(function, "", runtime, &Credentials::random()))
+}
+
+/// The same variables for a clone.
+pub(super) fn of_clone(mut variables: Vec<(String, String)>) -> Vec<(String, String)> {
+    for (name, value) in &mut variables {
+        if name == INITIALIZATION_TYPE {
+            SNAP_START.clone_into(value);
+        }
+    }
+    variables
 }
 
 fn set<'v>(
@@ -92,7 +114,7 @@ fn platform<'f>(
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory_mb),
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.as_str()),
         ("AWS_LAMBDA_FUNCTION_VERSION", version),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        (INITIALIZATION_TYPE, "on-demand"),
         (
             "AWS_LAMBDA_LOG_GROUP_NAME",
             &function.settings.logging.group,

@@ -11,6 +11,7 @@ pub(crate) use launches::{Launches, Turn};
 
 use crate::environment::Host;
 use crate::reserve::Recipe;
+use crate::templates::Templates;
 use lambkin_model::{Function, FunctionName, Version};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -116,9 +117,15 @@ impl Pools {
         }
     }
 
+    /// Has a version loaded once, so that its environments are clones, if it wants that.
+    pub(crate) fn make_template(&self, version: &Arc<Function>) {
+        let _ = Templates::of(&self.host, version);
+    }
+
     /// No environment of a function is needed any more, of none of its versions.
     pub(crate) fn dismiss(&self, name: &FunctionName) {
         self.host.reserve.forget(name);
+        self.forget_templates(name, None);
         let old = self.write().remove(name);
         self.host.starts.forget_all(name);
         for old in old.into_iter().flat_map(BTreeMap::into_values) {
@@ -129,10 +136,16 @@ impl Pools {
     /// Ends the environments of a version as it was: idle ones now, busy ones after their invoke.
     pub(crate) fn retire(&self, name: &FunctionName, version: Version) {
         let old = take(&mut self.write(), name, version);
+        self.forget_templates(name, Some(version));
         self.host.starts.forget(name, version);
         if let Some(old) = old {
             old.retire();
         }
+    }
+
+    fn forget_templates(&self, name: &FunctionName, version: Option<Version>) {
+        let bytes = self.host.templates.forget(name, version);
+        self.host.reserve.set_aside(bytes);
     }
 
     /// Forgets a pool that has neither environments nor work.

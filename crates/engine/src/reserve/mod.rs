@@ -73,6 +73,12 @@ impl Reserve {
         taken
     }
 
+    /// So many bytes of the memory for what is kept are taken by others.
+    pub(crate) fn set_aside(&self, bytes: u64) {
+        let gone = self.shelves().set_aside(bytes);
+        drop(gone);
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.shelves().len()

@@ -21,6 +21,8 @@ const EXPECTED_BYTES: u64 = 24 << 20;
 
 pub(super) struct Shelves {
     bytes_max: u64,
+    /// Of them, what others take.
+    aside: u64,
     recipes: HashMap<FunctionName, Arc<Recipe>>,
     shelves: HashMap<Arc<Recipe>, Shelf>,
 }
@@ -41,6 +43,7 @@ impl Shelves {
     pub(super) fn new(bytes_max: u64) -> Self {
         Self {
             bytes_max,
+            aside: 0,
             recipes: HashMap::new(),
             shelves: HashMap::new(),
         }
@@ -103,13 +106,21 @@ impl Shelves {
         let (older_bytes, older_count) = older.fold((0, 0), |(bytes, count), other| {
             (bytes + other.taken(), count + other.ready.len())
         });
-        if self.taken() - older_bytes + bytes > self.bytes_max
-            || self.len() - older_count >= ALL_MAX
-        {
+        if self.taken() - older_bytes + bytes > self.room() || self.len() - older_count >= ALL_MAX {
             return None;
         }
-        let gone = self.shrink(self.bytes_max - bytes, ALL_MAX - 1);
+        let gone = self.shrink(self.room() - bytes, ALL_MAX - 1);
         Some((recipe, gone))
+    }
+
+    /// Others take so much; what there is no room for any more comes back.
+    pub(super) fn set_aside(&mut self, bytes: u64) -> Vec<Ready> {
+        self.aside = bytes;
+        self.shrink(self.room(), ALL_MAX)
+    }
+
+    fn room(&self) -> u64 {
+        self.bytes_max.saturating_sub(self.aside)
     }
 
     fn taken(&self) -> u64 {
@@ -164,7 +175,7 @@ impl Shelves {
         for shelf in self.shelves.values_mut() {
             gone.extend(shelf.review());
         }
-        gone.extend(self.shrink(self.bytes_max, ALL_MAX));
+        gone.extend(self.shrink(self.room(), ALL_MAX));
         gone
     }
 

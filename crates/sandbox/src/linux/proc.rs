@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
 
@@ -58,9 +59,21 @@ pub(crate) fn mount(root: impl AsFd, has_others_below: bool) -> Result<(), Failu
     for path in MASKED {
         cover(&proc, path, &root, "dev/null", libc::MOUNT_ATTR_NOSUID)?;
     }
+    if has_others_below {
+        begin_elsewhere(&proc).map_err(at("number processes"))?;
+    }
     let sys = copy(&proc, "sys", READ_ONLY_FLAGS).map_err(at("cover /proc/sys"))?;
     namespaces::forbid_more(proc.as_fd(), has_others_below).map_err(at("forbid name spaces"))?;
     mounts::attach(sys, &proc, "sys").map_err(at("cover /proc/sys"))
+}
+
+/// Numbers the processes of a template's sandbox beyond those of its clones, who begin low: libraries know by their
+/// number that they are in another process, and make secrets of their own then.
+fn begin_elsewhere(proc: &OwnedFd) -> Result<(), Errno> {
+    const LAST: &[u8] = b"30000";
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    let last = openat(proc, "sys/kernel/ns_last_pid", flags, Mode::empty())?;
+    rustix::io::write(last, LAST).map(drop)
 }
 
 /// A path that this kernel does not have needs no cover.

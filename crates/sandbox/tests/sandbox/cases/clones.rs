@@ -219,21 +219,30 @@ open('/tmp/a file', 'w').close()
 open('/dev/shm/a file', 'w').close()
 os.environ['secret'] = 'a secret'
 memory.append('a secret')
-print(os.urandom(8).hex(), sorted(int(n) for n in os.listdir('/proc') if n.isdigit()) == [1, os.getpid()])
+import _ssl
+print(os.urandom(8).hex(), os.getpid() < 1000 < first, _ssl.RAND_bytes(8).hex(), sorted(int(n) for n in os.listdir('/proc') if n.isdigit()) == [1, os.getpid()])
 print('=end=', flush=True)
 time.sleep(60)
 ";
 
 pub(super) fn clones_do_not_reach_each_other() {
     place::with(|place| async move {
-        let template = place.template("memory = []").await;
+        let template = place
+            .template("import _ssl\n_ssl.RAND_bytes(1)\nmemory, first = [], os.getpid()")
+            .await;
         let mut seen = BTreeSet::new();
         let mut clones = Vec::new();
         for _ in 0..3 {
             let mut clone = place.clone_of(&template.sandbox, STAY).await;
             let told = clone.read_until("=end=\n").await;
-            assert!(told.ends_with(" True\n"), "{told}");
-            assert!(seen.insert(told), "each has randomness of its own");
+            let words: Vec<_> = told.split_whitespace().map(str::to_owned).collect();
+            assert_eq!((&*words[1], &*words[3]), ("True", "True"), "{told}");
+            for random in [&words[0], &words[2]] {
+                assert!(
+                    seen.insert(random.clone()),
+                    "each has randomness of its own"
+                );
+            }
             clones.push(clone);
         }
         let looks = r"
@@ -295,7 +304,7 @@ pub(super) fn clones_end_like_programs() {
 
 pub(super) fn clones_outlive_their_template() {
     place::with(|place| async move {
-        let template = place.template("memory = []").await;
+        let template = place.template("memory, first = [], os.getpid()").await;
         let stays = "import time\nwhile not os.path.exists('/tmp/end'): time.sleep(0.01)";
         let clone = place.clone_of(&template.sandbox, stays).await;
         let other = place.clone_of(&template.sandbox, STAY).await;

@@ -1,0 +1,138 @@
+"""Versions with SnapStart: loaded once, and cloned for each environment."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from conftest import Deployer
+from harness import leftovers
+from harness.ordinary import Ordinary
+from harness.server import Server
+
+# Loading it takes half a second; what is told twice would be shared.
+CODE = """
+import os, random, secrets, socket, ssl, sys, time, uuid
+from snapshot_restore_py import register_after_restore, register_before_snapshot
+time.sleep(0.5)
+told, loaded, first = [], os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"], ssl.RAND_bytes(8)
+@register_before_snapshot
+def one(): told.append("before 1")
+register_before_snapshot(told.append, "before 2")
+register_after_restore(told.append, "after 1")
+@register_after_restore
+def two(): told.append("after 2")
+def handler(event, context):
+    if event == "end": os._exit(3)
+    if event == "sleep": time.sleep(60)
+    if event == "fork": return os.popen("echo forked").read()
+    time.sleep(0.3)
+    told.append("invoked")
+    own = [random.random(), secrets.token_hex(), str(uuid.uuid4()), ssl.RAND_bytes(8).hex(), context.log_stream_name,
+           os.environ["AWS_LAMBDA_LOG_STREAM_NAME"], os.environ["AWS_SESSION_TOKEN"]]
+    return {"told": told, "loaded": loaded, "type": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"], "own": own,
+            "stdin": sys.stdin.read(), "cwd": os.getcwd(), "tmp": os.listdir("/tmp"), "colour": os.environ["COLOUR"],
+            "processes": [n for n in os.listdir("/proc") if n.isdigit() and int(n) not in (1, os.getpid())]}
+"""
+TOLD = ["before 2", "before 1", "after 1", "after 2", "invoked"]
+OTHERS = {
+    "unfit": "file = open('/etc/passwd')\ndef handler(event, context): return file.readline()[:4]\n",
+    "broken": "raise ValueError('not today')\n",
+    "restore": "import snapshot_restore_py\nsnapshot_restore_py.register_after_restore(int, 'x')\n"
+               "def handler(event, context): return 'unreached'\n",
+}
+
+
+def templates(server):
+    """Processes that stand still for ever."""
+    def stands(pid):
+        try:
+            with open(f"/proc/{pid}/status") as status:
+                return "\nState:\tt" in status.read()
+        except OSError:
+            return False
+    return [pid for pid in leftovers.sandbox_processes(server.process.pid) if stands(pid)]
+
+
+def wait_for(server, count):
+    until = time.monotonic() + 15
+    while len(templates(server)) != count:
+        assert time.monotonic() < until, server.log()
+        time.sleep(0.05)
+    time.sleep(0.1)
+
+
+def publish(server, code, **settings):
+    name = Deployer(server.client())({"index.py": code}, "python", SnapStart={"ApplyOn": "PublishedVersions"}, **settings)
+    server.client().publish_version(FunctionName=name)
+    return name
+
+
+def invoke(server, name, event=None, qualifier="1"):
+    answer = server.client().invoke(FunctionName=name, Qualifier=qualifier, Payload=json.dumps(event))
+    return answer.get("FunctionError"), json.loads(answer["Payload"].read())
+
+
+def starts(server, name):
+    rows = json.loads(server.cli("ledger", "--output", "json").stdout)["functions"]
+    row = next(row for row in rows if row["function"] == name)
+    return {kind: row[kind] for kind in ("cold", "pooled", "cloned", "warm") if row[kind]}
+
+
+def look_at_clones(server):
+    name = publish(server, CODE, Environment={"Variables": {"COLOUR": "green"}})
+    wait_for(server, 1)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: invoke(server, name), range(4)))
+    assert starts(server, name) == {"cloned": 4}
+    assert all(error is None for error, _ in answers), answers
+    bodies = [body for _, body in answers]
+    own = [value for body in bodies for value in set(body.pop("own"))]
+    assert len(own) == len(set(own)) == 4 * 6, "each has randomness, credentials and a stream of its own"
+    assert all(body == bodies[0] for body in bodies)
+    assert bodies[0] == {"told": TOLD, "loaded": "snap-start", "type": "snap-start", "stdin": "", "cwd": "/var/task",
+                         "tmp": [], "colour": "green", "processes": []}
+    return name
+
+
+def look_at_ends(server, name):
+    assert invoke(server, name, "fork") == (None, "forked\n")
+    for event in ("end", "sleep"):
+        error, body = invoke(server, name, event)
+        assert error == "Unhandled" and body["errorType"] in ("Runtime.ExitError", "Sandbox.Timedout"), body
+        assert invoke(server, name, "fork") == (None, "forked\n")
+    assert "pooled" not in starts(server, name) and "cold" not in starts(server, name)
+
+
+def test_environments_are_clones_and_each_is_its_own(tmp_path):
+    server = Server(tmp_path, "--allow-nearest-runtime").start()
+    try:
+        name = look_at_clones(server)
+        others = {kind: publish(server, code) for kind, code in OTHERS.items()}
+        wait_for(server, 2)
+        assert invoke(server, others["unfit"]) == (None, "root")
+        assert "cloned" not in starts(server, others["unfit"])
+        assert invoke(server, others["broken"])[1]["errorType"] in ("Runtime.ImportModuleError", "ValueError")
+        error, body = invoke(server, others["restore"])
+        assert (error, body["errorType"]) == ("Unhandled", "ValueError"), body
+        assert invoke(server, others["unfit"], qualifier="$LATEST") == (None, "root")
+        for deployed in [name, *others.values()]:
+            server.client().delete_function(FunctionName=deployed)
+        wait_for(server, 0)
+    finally:
+        assert server.stop() == 0
+    leftovers.wait_until_none(leftovers.cgroups, "cgroups after the server's end")
+
+
+def test_clones_end_and_are_replaced_and_without_root_it_is_the_same():
+    user = Ordinary()
+    server = user.server("--allow-nearest-runtime").start()
+    try:
+        name = publish(server, CODE, Timeout=1, Environment={"Variables": {"COLOUR": "green"}})
+        wait_for(server, 1)
+        look_at_ends(server, name)
+        server.client().delete_function(FunctionName=name)
+        wait_for(server, 0)
+    finally:
+        assert server.stop() == 0
+        user.remove()
