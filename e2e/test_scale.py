@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from botocore.exceptions import ClientError
 from conftest import Deployer
-from harness import leftovers
+from harness import leftovers, raw_invoke
+from harness.raw_invoke import Callers
 from harness.server import BINARY, Server
 
 COPIES = 40
@@ -80,6 +81,43 @@ def test_a_burst_gets_no_more_environments_than_drain_it(server, deploy):
     assert [number for _, number in answers] == list(range(200))
     # One for each would be 200. The first ready ones drain the queue while the others still start, or never do.
     assert len(leftovers.sandbox_processes(server.process.pid)) < 2 * 100
+
+
+# Two environments keep a processor busy.
+CALLERS = 8 * os.cpu_count()
+BRIEF = """
+import time, uuid
+me = str(uuid.uuid4())
+def handler(event, context):
+    time.sleep(event)
+    return me
+"""
+
+
+def test_who_answers_at_once_serves_many_callers_and_who_sleeps_one(server, deploy):
+    one, callers = Callers(server, 1), Callers(server, CALLERS)
+
+    def serving():
+        """A function, and how many environments serve many callers of it at once."""
+        name = deploy({"index.py": BRIEF}, MemorySize=1_769, Timeout=30)
+        request = raw_invoke.signed(server, name, 0)
+        # How long it takes is known from here on.
+        assert len({copy for _ in range(20) for copy in one.call(request)}) == 1
+        return name, len({copy for _ in range(60) for copy in callers.call(request)})
+
+    try:
+        # One for each caller is what a machine needs that stands still for longer than a start takes.
+        for _ in range(4):
+            name, count = serving()
+            if count <= CALLERS * 3 // 4:
+                break
+        assert count <= CALLERS * 3 // 4
+        # What was short so far is so no more: none waits for one that sleeps.
+        slept = callers.call(raw_invoke.signed(server, name, 3))
+        assert len(set(slept)) == CALLERS
+    finally:
+        one.close()
+        callers.close()
 
 
 SLOW_TO_START = """

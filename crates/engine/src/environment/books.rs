@@ -138,7 +138,8 @@ impl Books {
         self.log.note(now(), text);
     }
 
-    /// An invoke is over: one usage record, the last lines of its log, its answer.
+    /// An invoke is over: one usage record, the last lines of its log, its answer. And its CPU time, if that is known
+    /// and a start was no part of it.
     pub(crate) fn conclude(
         &mut self,
         function: &Function,
@@ -146,7 +147,7 @@ impl Books {
         result: Result<Bytes, Failure>,
         used: Used,
         store: &Store,
-    ) -> Answer {
+    ) -> (Answer, Option<Duration>) {
         let id = invocation.request.request_id;
         let result = result.map_err(|failure| self.classify(failure, used.usage));
         let failure = result.as_ref().err();
@@ -166,13 +167,15 @@ impl Books {
         self.log.ensure_start(now(), id, invocation.request.tail);
         let log_tail = self.log.report(now(), &report).map(Bytes::from);
         let failed = result.is_err();
-        Answer {
+        let answer = Answer {
             payload: result.unwrap_or_else(|failure| failure.payload(id)),
             failed,
             executed_version: function.version,
             log_tail,
             trace: invocation.trace.clone(),
-        }
+        };
+        let known = used.usage.is_some() && record.start_kind == Start::Warm;
+        (answer, known.then(|| Duration::from_micros(record.cpu_us)))
     }
 
     fn meter(

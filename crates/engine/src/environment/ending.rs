@@ -13,6 +13,8 @@ pub(super) struct Ending<'e> {
     open: Option<(Invocation, Result<Bytes, Failure>)>,
     /// Time that it had: what is done for it from here on is not the function's.
     took: Duration,
+    /// Time that it had its environment for.
+    held: Duration,
     /// Whether the environment serves others afterwards.
     frees: bool,
 }
@@ -25,10 +27,15 @@ impl<'e> Ending<'e> {
         frees: bool,
     ) -> Self {
         let took = invocation.clock().elapsed();
+        let held = took
+            + invocation
+                .clock()
+                .saturating_duration_since(invocation.begun);
         Self {
             environment,
             open: Some((invocation, result)),
             took,
+            held,
             frees,
         }
     }
@@ -48,10 +55,13 @@ impl Drop for Ending<'_> {
             return;
         };
         let environment = self.environment;
-        let answer = environment.conclude(&invocation, result, self.took);
+        let (answer, computed) = environment.conclude(&invocation, result, self.took);
         // First the environment is free again, then the caller hears: its next invoke is warm.
-        if self.frees {
-            environment.generation.release(&environment.slot);
+        match self.frees {
+            true => environment
+                .generation
+                .release(&environment.slot, self.held, computed),
+            false => environment.generation.broke(),
         }
         invocation.end(Ok(answer));
     }

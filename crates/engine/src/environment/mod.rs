@@ -43,6 +43,7 @@ use crate::code::Trees;
 use crate::egress::{Gateway, Uplink};
 use crate::failure::Failure;
 use crate::invocation::{Invocation, now};
+use crate::invoke::Answer;
 use crate::log::Phase;
 use crate::memory::Memory;
 use crate::pool::{Generation, Launches, Turn};
@@ -129,8 +130,7 @@ impl Environment {
         books.flush(&self.host.store);
         drop(books);
         if init.phase == Phase::Init {
-            self.turn.end();
-            self.generation.booted(&self.slot);
+            self.generation.booted(&self.slot, self.turn.end());
         }
     }
 
@@ -150,12 +150,13 @@ impl Environment {
         Ending::new(self, invocation, result, true).complete().await;
     }
 
+    /// The answer, and what the invoke computed, if a start was no part of it.
     fn conclude(
         &self,
         invocation: &Invocation,
         result: Result<Bytes, Failure>,
         took: Duration,
-    ) -> crate::invoke::Answer {
+    ) -> (Answer, Option<Duration>) {
         let mut books = self.books();
         self.output.drain(|bytes| books.output(now(), bytes));
         let used = Used {
@@ -164,9 +165,9 @@ impl Environment {
             network: self.uplink.take_usage(),
         };
         let function = self.generation.function();
-        let answer = books.conclude(function, invocation, result, used, &self.host.store);
+        let concluded = books.conclude(function, invocation, result, used, &self.host.store);
         books.flush(&self.host.store);
-        answer
+        concluded
     }
 
     /// A word of the platform's own in the function's log.

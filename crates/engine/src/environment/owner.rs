@@ -301,8 +301,8 @@ impl Owner {
     async fn after_first_init(&self, failure: Failure) {
         let environment = &self.environment;
         if !self.lost {
-            environment.turn.end();
-            return environment.generation.booted(&environment.slot);
+            let took = environment.turn.end();
+            return environment.generation.booted(&environment.slot, took);
         }
         if let Some(invocation) = environment.generation.boot_failed() {
             self.fail(invocation, failure).await;

@@ -2,22 +2,24 @@
 //!
 //! ```text
 //! place ──▶ idle environment, newest first
-//!   ├─────▶ waiting ──▶ the first environment that becomes ready: one that is made for it, or one that
-//!   │                   ends an invoke before that
-//!   └─────▶ throttled, if the machine has no room for one more, not even where others rest
+//!   ├─────▶ waiting ──▶ the first environment that becomes ready: one that ends an invoke, or one that is made
+//!   │                   where that would take longer than to make it (`queue`)
+//!   └─────▶ throttled, if the machine has no room for one more, not even where others rest, and none that runs
+//!           is free in a moment
 //! ```
 //!
 //! Refuses: what an environment does with an invocation. Its lock is the function's own.
 
-use super::Pools;
+use super::queue::{Queue, Step};
+use super::{Pools, watch};
 use crate::environment::{Host, Slot, boot};
 use crate::invocation::Invocation;
 use crate::invoke::{Error, ThrottleReason};
 use crate::start::{Clock, FunctionStarts};
 use bytes::Bytes;
 use lambkin_model::{Function, Qualifier, Start};
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// One generation: any change that invokes can notice makes a new one.
@@ -29,21 +31,7 @@ pub(crate) struct Generation {
     host: Arc<Host>,
     starts: Arc<FunctionStarts>,
     pools: Weak<Pools>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// The one that became idle last is at the end.
-    idle: Vec<Arc<Slot>>,
-    /// Bounded by the account's concurrency.
-    waiting: VecDeque<Invocation>,
-    /// Environments before the end of their INIT.
-    booting: usize,
-    /// Of them, those that have a turn to start, or wait for one.
-    launching: usize,
-    environments: usize,
-    retired: bool,
+    queue: Mutex<Queue>,
 }
 
 impl Generation {
@@ -51,6 +39,10 @@ impl Generation {
         let arn = Bytes::from(function.arn());
         let version_arn = Bytes::from(function.version_arn());
         let starts = host.starts.of(&function);
+        let queue = Mutex::new(Queue::new(
+            host.launches.processors(),
+            host.launches.at_once(),
+        ));
         Self {
             function,
             arn,
@@ -58,7 +50,7 @@ impl Generation {
             host,
             starts,
             pools,
-            state: Mutex::default(),
+            queue,
         }
     }
 
@@ -85,28 +77,67 @@ impl Generation {
         &self.starts
     }
 
+    pub(super) fn host(&self) -> &Host {
+        &self.host
+    }
+
     // ---- the invoke path ----
 
     /// Finds an environment, or has one made if the machine has room for it.
     pub(crate) fn place(self: &Arc<Self>, invocation: Invocation) {
-        let mut state = self.lock();
-        if let Some(slot) = state.idle.pop() {
-            drop(state);
+        let mut queue = self.lock();
+        if let Some(slot) = queue.take_idle() {
+            drop(queue);
             return slot.begin(invocation);
         }
-        if state.booting <= state.waiting.len() && state.launching < self.host.launches.at_once() {
-            drop(state);
-            if !self.find_room() {
-                return throttle(invocation);
-            }
-            state = self.lock();
-            if let Some(slot) = state.idle.pop() {
-                drop(state);
-                return slot.begin(invocation);
-            }
+        let now = invocation.begun;
+        queue.wait(invocation);
+        self.advance(queue, now);
+    }
+
+    /// Does the next thing for those that wait, and has somebody look after the others.
+    fn advance(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>, now: Instant) -> Step {
+        let step = queue.step(now);
+        let served = match step {
+            Step::Serve => queue.serve(),
+            Step::Launch | Step::Wait => None,
+        };
+        let watch = queue.begin_watch();
+        drop(queue);
+        if watch {
+            tokio::spawn(watch::over(Arc::clone(self)));
         }
-        state.waiting.push_back(invocation);
-        self.boot_if_short(state);
+        if let Some((slot, invocation)) = served {
+            slot.begin(invocation);
+        } else if step == Step::Launch && self.find_room() {
+            self.launch(now);
+        } else if step == Step::Launch {
+            self.refuse(now);
+        }
+        step
+    }
+
+    /// Has an environment made, if one is wanted still after room was sought.
+    fn launch(self: &Arc<Self>, now: Instant) {
+        let mut queue = self.lock();
+        if queue.step(now) != Step::Launch {
+            self.advance(queue, now);
+            return;
+        }
+        let asked = queue.launch().unwrap_or(now);
+        drop(queue);
+        let clock = Clock::begin(Start::Cold, asked);
+        let host = Arc::clone(&self.host);
+        self.host.owners.spawn(boot(host, Arc::clone(self), clock));
+    }
+
+    /// There is no room: those for whom none of the others is free in a moment cannot be served.
+    fn refuse(&self, now: Instant) {
+        let refused = self.lock().take_refused(now);
+        let reason = ThrottleReason::ConcurrentInvocationLimitExceeded;
+        for invocation in refused {
+            invocation.end(Err(Error::Throttled(reason)));
+        }
     }
 
     /// Whether the machine has room for one more environment, or can have it at the cost of what rests.
@@ -119,97 +150,113 @@ impl Generation {
                 .is_some_and(|pools| pools.make_room(short_of))
     }
 
+    // ---- those that wait ----
+
+    /// Does what has become due. When to look again, if anybody waits still.
+    pub(super) fn look(self: &Arc<Self>) -> Option<Instant> {
+        let now = Instant::now();
+        while self.advance(self.lock(), now) == Step::Serve {}
+        self.lock().next_look(now)
+    }
+
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        self.lock().next_look(Instant::now())
+    }
+
+    /// The server ends: nobody will serve them.
+    pub(super) fn give_up(&self) {
+        let waiting = self.lock().take_all();
+        for invocation in waiting {
+            invocation.end(Err(Error::Internal("the server is stopping".to_owned())));
+        }
+    }
+
     // ---- the environments' side ----
 
-    /// An environment's first INIT is over, well or not: it is ready for an invocation.
-    pub(crate) fn booted(&self, slot: &Arc<Slot>) {
-        self.lock().booting -= 1;
-        self.release(slot);
+    /// An environment's first INIT is over, well or not, after so long a turn: it is ready for an invocation.
+    pub(crate) fn booted(&self, slot: &Arc<Slot>, took: Duration) {
+        let mut queue = self.lock();
+        queue.booting -= 1;
+        queue.started(took);
+        Self::hand_on(slot, queue);
     }
 
     /// An environment has had its turn to start: another one may have it.
     pub(super) fn launched(self: &Arc<Self>) {
-        let mut state = self.lock();
-        state.launching -= 1;
-        let surplus = state.waiting.len() > state.booting;
-        drop(state);
-        if surplus && !self.find_room() {
-            let mut state = self.lock();
-            let served = state.booting.min(state.waiting.len());
-            let late = state.waiting.split_off(served);
-            drop(state);
-            return late.into_iter().for_each(throttle);
-        }
-        self.boot_if_short(self.lock());
+        let mut queue = self.lock();
+        queue.launching -= 1;
+        self.advance(queue, Instant::now());
     }
 
     /// Whether an environment that has waited for its turn is still wanted; if not, it never was.
     pub(super) fn still_needs_one(&self) -> bool {
-        let mut state = self.lock();
-        let needed = state.waiting.len() >= state.booting;
+        let mut queue = self.lock();
+        let needed = queue.wants_those_that_start(Instant::now());
         if !needed {
-            state.booting -= 1;
-            state.launching -= 1;
+            queue.booting -= 1;
+            queue.launching -= 1;
         }
         needed
     }
 
     /// Environments that rest, each with the time since when.
     pub(super) fn resting(self: &Arc<Self>) -> Vec<(Instant, Arc<Self>, Arc<Slot>)> {
-        let state = self.lock();
-        let idle = state.idle.iter();
+        let queue = self.lock();
+        let idle = queue.resting().iter();
         idle.map(|slot| (slot.idle_since(), Arc::clone(self), Arc::clone(slot)))
             .collect()
     }
 
-    /// An environment is ready for another invocation: gives it one that waits, or lets it rest.
-    pub(crate) fn release(&self, slot: &Arc<Slot>) {
-        let mut state = self.lock();
-        if let Some(invocation) = state.waiting.pop_front() {
-            drop(state);
+    /// An environment has ended an invoke that had it for so long, and is ready for another. What the invoke used of
+    /// the processors, if that is known and no start was part of it.
+    pub(crate) fn release(&self, slot: &Arc<Slot>, held: Duration, computed: Option<Duration>) {
+        let mut queue = self.lock();
+        queue.freed(held, computed);
+        Self::hand_on(slot, queue);
+    }
+
+    /// An environment has ended with its invoke.
+    pub(crate) fn broke(&self) {
+        self.lock().broke();
+    }
+
+    /// Gives an environment an invocation that waits, or lets it rest.
+    fn hand_on(slot: &Arc<Slot>, mut queue: MutexGuard<'_, Queue>) {
+        if let Some(invocation) = queue.next() {
+            drop(queue);
             slot.begin(invocation);
-        } else if state.retired {
-            drop(state);
+        } else if queue.retired {
+            drop(queue);
             slot.close();
         } else {
-            slot.rest();
-            state.idle.push(Arc::clone(slot));
+            queue.rest(slot);
         }
     }
 
     /// An environment ended before the end of its INIT. An invocation for which no other is on its way shares
-    /// its fate.
+    /// its fate, and counts as its own until that is told.
     pub(crate) fn boot_failed(&self) -> Option<Invocation> {
-        let mut state = self.lock();
-        state.booting -= 1;
-        if state.waiting.len() > state.booting {
-            state.waiting.pop_front()
-        } else {
-            None
-        }
+        self.lock().boot_failed(Instant::now())
     }
 
     /// Takes an idle environment out, so that nobody else gets it; false if somebody just did.
     pub(crate) fn withdraw(&self, slot: &Arc<Slot>) -> bool {
-        let mut state = self.lock();
-        let before = state.idle.len();
-        state.idle.retain(|idle| !Arc::ptr_eq(idle, slot));
-        state.idle.len() < before
+        self.lock().withdraw(slot)
     }
 
     /// An environment ended under an invocation that it had not begun: the next one gets it.
     pub(crate) fn requeue(self: &Arc<Self>, invocation: Invocation) {
-        let mut state = self.lock();
-        state.waiting.push_front(invocation);
-        self.boot_if_short(state);
+        let mut queue = self.lock();
+        queue.wait_again(invocation);
+        self.advance(queue, Instant::now());
     }
 
     /// An environment is gone.
     pub(crate) fn ended(&self) {
-        let mut state = self.lock();
-        state.environments -= 1;
-        let empty = state.environments == 0;
-        drop(state);
+        let mut queue = self.lock();
+        queue.environments -= 1;
+        let empty = queue.environments == 0;
+        drop(queue);
         if let Some(pools) = self.pools.upgrade().filter(|_| empty) {
             pools.forget(self);
         }
@@ -219,48 +266,24 @@ impl Generation {
 
     /// No environment rests any more: idle ones end now, busy ones after their invoke.
     pub(super) fn retire(&self) {
-        let mut state = self.lock();
-        state.retired = true;
-        let idle = std::mem::take(&mut state.idle);
-        drop(state);
+        let idle = self.lock().retire();
         for slot in idle {
             slot.close();
         }
     }
 
     pub(super) fn retire_if_empty(&self) -> bool {
-        let mut state = self.lock();
-        let empty = state.environments == 0 && state.waiting.is_empty();
-        state.retired |= empty;
+        let mut queue = self.lock();
+        let empty = queue.is_empty();
+        queue.retired |= empty;
         empty
-    }
-
-    /// Makes an environment unless enough are on their way, or as many as may start at one time.
-    fn boot_if_short(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        let enough = state.booting >= state.waiting.len();
-        if enough || state.launching >= self.host.launches.at_once() {
-            return;
-        }
-        state.booting += 1;
-        state.launching += 1;
-        state.environments += 1;
-        let asked = state.waiting.back().map(|invocation| invocation.begun);
-        drop(state);
-        let clock = Clock::begin(Start::Cold, asked.unwrap_or_else(Instant::now));
-        let host = Arc::clone(&self.host);
-        self.host.owners.spawn(boot(host, Arc::clone(self), clock));
     }
 
     fn memory_bytes(&self) -> u64 {
         u64::from(self.function.settings.memory_mb) << 20
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn throttle(invocation: Invocation) {
-    let reason = ThrottleReason::ConcurrentInvocationLimitExceeded;
-    invocation.end(Err(Error::Throttled(reason)));
 }

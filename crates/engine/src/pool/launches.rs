@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 /// Two for each processor: a start waits for the kernel here and there.
 const PER_PROCESSOR: usize = 2;
@@ -23,17 +24,24 @@ const TURN_MAX: Duration = Duration::from_millis(50);
 /// The turns of one machine.
 pub(crate) struct Launches {
     turns: Arc<Semaphore>,
+    processors: usize,
     at_once: usize,
 }
 
 impl Launches {
     /// As many as this machine's processors suffice for.
     pub(crate) fn new() -> Self {
-        let at_once = available_parallelism().map_or(1, usize::from) * PER_PROCESSOR;
+        let processors = available_parallelism().map_or(1, usize::from);
+        let at_once = processors * PER_PROCESSOR;
         Self {
+            processors,
             turns: Arc::new(Semaphore::new(at_once)),
             at_once,
         }
+    }
+
+    pub(super) fn processors(&self) -> usize {
+        self.processors
     }
 
     /// Starts of one generation that are on their way or in the queue for a turn.
@@ -49,6 +57,7 @@ impl Launches {
             return None;
         }
         let turn = Turn(Arc::new(Held {
+            since: Instant::now(),
             permit: Mutex::new(Some(permit)),
             generation: Arc::clone(generation),
         }));
@@ -67,14 +76,16 @@ impl Launches {
 pub(crate) struct Turn(Arc<Held>);
 
 struct Held {
+    since: Instant,
     permit: Mutex<Option<OwnedSemaphorePermit>>,
     generation: Arc<Generation>,
 }
 
 impl Turn {
-    /// The environment is ready.
-    pub(crate) fn end(&self) {
+    /// The environment is ready. How long it took, which may be longer than a turn.
+    pub(crate) fn end(&self) -> Duration {
         self.0.end();
+        self.0.since.elapsed()
     }
 }
 

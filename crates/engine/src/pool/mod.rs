@@ -5,6 +5,9 @@
 
 mod generation;
 mod launches;
+mod pace;
+mod queue;
+mod watch;
 
 pub(crate) use generation::Generation;
 pub(crate) use launches::{Launches, Turn};
