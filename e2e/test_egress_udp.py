@@ -68,6 +68,7 @@ def test_everything_else_is_as_without(place):
     assert ask(place, "reach", targets=refused) == ["ENETUNREACH", "ENETUNREACH", "EACCES"]
     seen = ask(place, "what_is_seen")
     assert seen["interfaces"] == ["lo", "udp0"] and "eth0" not in " ".join(seen["files"].values())
+    assert {device for _, device in ask(place, "addresses_of_ipv6")} == {"lo"}, "the link has none of its own"
     assert tables()["link"] == place.tables_before["link"]
 
 

@@ -125,3 +125,8 @@ def sent_by(source):
     if ":" in source:
         return socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, socket.inet_pton(socket.AF_INET6, source) + bytes(4)
     return socket.IPPROTO_IP, IP_PKTINFO, struct.pack("=I4s4s", 0, socket.inet_aton(source), bytes(4))
+
+
+def addresses_of_ipv6():
+    """Address and device of each."""
+    return [[line.split()[0], line.split()[-1]] for line in open("/proc/net/if_inet6")]

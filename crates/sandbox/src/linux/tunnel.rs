@@ -59,10 +59,12 @@ pub(crate) fn open(folder: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
 pub(crate) fn bring_up(device: &OwnedFd, address: Ipv4Addr) -> io::Result<()> {
     make(device)?;
     let index = index(NAME)?;
+    // Before it is up: then it would have an address already, and the kernel would wait for its queue to be empty.
     let link = link_body(index);
     // Where there is no IPv6 there is no address of it to be prevented.
     let full = [&link[..], &without_own_address()].concat();
     links::change(LINK, &full).or_else(|_| links::change(LINK, &link))?;
+    links::change(LINK, &link_change(index, UP, MULTICAST))?;
     links::change(ADDRESS, &address_body(index, address.into(), 32))?;
     links::change(ROUTE, &route_body(index, Ipv4Addr::UNSPECIFIED.into()))?;
     let _ = links::change(ROUTE, &route_body(index, Ipv6Addr::UNSPECIFIED.into()));
@@ -90,7 +92,7 @@ fn make(device: &OwnedFd) -> io::Result<()> {
 }
 
 fn link_body(index: u32) -> Vec<u8> {
-    let mut body = link_change(index, UP, MULTICAST);
+    let mut body = link_change(index, 0, 0);
     push_attribute(&mut body, LINK_MTU, &PACKET_BYTES_MAX.to_ne_bytes());
     push_attribute(&mut body, LINK_QUEUE, &WAITING_PACKETS_MAX.to_ne_bytes());
     body
