@@ -1,8 +1,8 @@
 //! Whether the machine has memory for one more environment.
 //!
 //! Owns: reading free memory, of the machine and of the control group that Lambkin runs in.
-//! Asked only before an environment is made, never on the warm path; a reading is used for a moment, and what
-//! is being made meanwhile is counted on top of it.
+//! Asked only before an environment is made, never on the warm path; a reading is used for a moment, or for longer
+//! where it found plenty, and what is being made meanwhile is counted on top of it.
 
 use std::fs;
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// How long a reading is good.
 const READING_AGE_MAX: Duration = Duration::from_millis(100);
+/// How long one is good that leaves half of what it found: to read takes a tenth of the first invoke's time.
+const PLENTY_AGE_MAX: Duration = Duration::from_secs(60);
 /// What a new environment is expected to take before the next reading sees it: an interpreter with its
 /// imports.
 const EXPECTED_BYTES: u64 = 48 << 20;
@@ -43,20 +45,23 @@ impl Memory {
     /// How many environments that rest would have to end before one of that size fits beside what runs, all of it
     /// used.
     pub(crate) fn short_of(&self, environment_bytes: u64) -> usize {
-        let now = Instant::now();
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = reading.filter(|reading| now - reading.at < READING_AGE_MAX);
-        let mut current = match fresh {
-            Some(reading) => reading,
-            None => Reading {
-                at: now,
-                available_bytes: available_bytes(),
-                admitted_since: 0,
-            },
-        };
+        let good = reading.filter(|reading| {
+            let age = reading.at.elapsed();
+            let has_plenty = || reading.has_plenty(environment_bytes, self.reserve_bytes);
+            age < READING_AGE_MAX || (age < PLENTY_AGE_MAX && has_plenty())
+        });
+        let mut current = good.unwrap_or_else(Reading::now);
         let short_of = current.admit(environment_bytes, self.reserve_bytes);
         *reading = Some(current);
         short_of
+    }
+
+    /// Reads again, at a time when nobody waits, unless somebody just has.
+    pub(crate) fn look(&self) {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = reading.filter(|reading| reading.at.elapsed() < READING_AGE_MAX);
+        *reading = Some(fresh.unwrap_or_else(Reading::now));
     }
 
     /// So many that rested end now, and one more is made in their place: the present reading sees neither.
@@ -70,6 +75,19 @@ impl Memory {
 }
 
 impl Reading {
+    fn now() -> Self {
+        Self {
+            at: Instant::now(),
+            available_bytes: available_bytes(),
+            admitted_since: 0,
+        }
+    }
+
+    fn has_plenty(&self, environment_bytes: u64, reserve_bytes: u64) -> bool {
+        let taken = reserve_bytes.saturating_add(self.admitted_since * EXPECTED_BYTES);
+        taken.saturating_add(environment_bytes) <= self.available_bytes / 2
+    }
+
     fn admit(&mut self, environment_bytes: u64, reserve_bytes: u64) -> usize {
         let taken = reserve_bytes.saturating_add(self.admitted_since * EXPECTED_BYTES);
         let wanted = taken.saturating_add(environment_bytes);
@@ -154,6 +172,18 @@ mod tests {
         assert_eq!(short_of(&mut reading), 1, "two more are expected to grow");
         reading.available_bytes += GIVEN_BACK_BYTES;
         assert_eq!(short_of(&mut reading), 0);
+    }
+
+    #[test]
+    fn half_of_what_was_found_is_plenty_and_what_is_being_made_counts() {
+        let reading = |admitted_since| Reading {
+            at: Instant::now(),
+            available_bytes: 2_000 << 20,
+            admitted_since,
+        };
+        assert!(reading(0).has_plenty(600 << 20, 400 << 20));
+        assert!(!reading(0).has_plenty(601 << 20, 400 << 20));
+        assert!(!reading(1).has_plenty(600 << 20, 400 << 20));
     }
 
     #[test]

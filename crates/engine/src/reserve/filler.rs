@@ -41,6 +41,7 @@ pub(crate) async fn fill(host: Arc<Host>) {
 async fn make_what_lacks(host: &Host) {
     loop {
         let_others_go_first(host).await;
+        host.memory.look();
         if host.short_of(EXPECTED_BYTES) > 0 {
             return;
         }
