@@ -51,7 +51,8 @@ exports.handler = async () => ({
   environment: { ...process.env }, argv: process.argv, execArgv: process.execArgv, cwd: process.cwd(), descriptors: kinds(),
   stdin: fs.readFileSync(0, 'utf8'), zone: new Date(0).toString(), umask: process.umask(), paths: module.paths,
   heap: require('v8').getHeapStatistics().heap_size_limit, global: Object.keys(globalThis), tmp: fs.readdirSync('/tmp'),
-  order, command: fs.readFileSync('/proc/self/cmdline', 'utf8'), listeners: process.eventNames().map(String), task: fs.readdirSync('.'), globalPaths: require('module').globalPaths,
+  loaded: Object.keys(require.cache), asked: Object.keys(require('module')._pathCache), siblings: module.parent.children.map((one) => one.id),
+  console: Object.keys(console), aws: Object.keys(awslambda), caught: process.hasUncaughtExceptionCaptureCallback(), order, command: fs.readFileSync('/proc/self/cmdline', 'utf8'), listeners: process.eventNames().map(String), task: fs.readdirSync('.'), globalPaths: require('module').globalPaths,
 });
 """
 

@@ -25,14 +25,19 @@ const NO_CALLBACKS =
 const version = /^AWS_Lambda_nodejs(\d+)/.exec(process.env.AWS_EXECUTION_ENV)?.[1] ?? process.versions.node;
 const modern = parseInt(version, 10) >= FIRST_MODERN;
 
-const api = new RuntimeApi(process.env.AWS_LAMBDA_RUNTIME_API);
-const invokeStore = new InvokeStore();
+let api;
+let invokeStore = new InvokeStore();
 let handler;
 let stream = null;
 // What happens when the event loop runs empty while a handler has not answered.
 let whenIdle = () => {};
 // Ends a response that is being streamed with an error, then calls back.
 let breakStream = null;
+
+function connect() {
+  api = new RuntimeApi(process.env.AWS_LAMBDA_RUNTIME_API);
+  return api;
+}
 
 async function main() {
   patchConsole();
@@ -204,6 +209,31 @@ async function invokeStreaming(id, headers, body) {
   };
 }
 
+// Events of nobody's function, from its loading to its answers; afterwards all is as if they had not been.
+async function rehearse({ HANDLER, ROOT, Stage }) {
+  const stage = new Stage();
+  api = stage.api();
+  try {
+    patchConsole();
+    defineGlobals(modern, invokeStore);
+    start.begin();
+    handler = await load(ROOT, HANDLER, modern);
+    stream = streaming(handler);
+    api.next(onEvent, start.end());
+    await stage.play();
+  } finally {
+    start.forget();
+    delete globalThis.awslambda;
+    handler = current.requestId = current.tenantId = undefined;
+    invokeStore = new InvokeStore();
+    whenIdle = () => {};
+  }
+}
+
 // Whoever starts one late gives it nothing to read. Outside of a promise, as then.
-if (fs.fstatSync(0).isFIFO()) require('./lambkin-wait.cjs').wait(api).then(() => setImmediate(main));
-else main();
+if (fs.fstatSync(0).isFIFO()) {
+  require('./lambkin-wait.cjs').wait(rehearse, connect).then(() => setImmediate(main));
+} else {
+  connect();
+  main();
+}

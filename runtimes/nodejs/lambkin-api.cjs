@@ -13,8 +13,7 @@ const TRAILERS = ['Lambda-Runtime-Function-Error-Type', 'Lambda-Runtime-Function
 const PLAIN = /^[\x21-\x7e][\x20-\x7e]*$/;
 
 class RuntimeApi {
-  #host;
-  #port;
+  #open;
   #socket;
   // Who waits for an answer, first asked first.
   #waiting = [];
@@ -23,10 +22,9 @@ class RuntimeApi {
   #head = null;
   #reconnected = false;
 
-  constructor(address) {
-    const colon = address.lastIndexOf(':');
-    this.#host = address.slice(0, colon);
-    this.#port = Number(address.slice(colon + 1));
+  // With `open` it speaks through whatever that returns.
+  constructor(address, open = () => connect(address)) {
+    this.#open = open;
     this.#connect();
   }
 
@@ -89,7 +87,7 @@ class RuntimeApi {
   }
 
   #connect() {
-    const socket = net.connect({ host: this.#host, port: this.#port, noDelay: true });
+    const socket = this.#open();
     socket.on('data', (chunk) => this.#take(chunk));
     socket.on('error', () => {}); // 'close' follows
     socket.on('close', () => this.#closed());
@@ -159,6 +157,11 @@ class RuntimeApi {
     if (this.#waiting.length === 0) this.#socket.unref();
     waiter(status, headers, body);
   }
+}
+
+function connect(address) {
+  const colon = address.lastIndexOf(':');
+  return net.connect({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)), noDelay: true });
 }
 
 function asEvent(onEvent) {

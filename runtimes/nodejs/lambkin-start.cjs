@@ -24,11 +24,12 @@ let handlerFile = '';
 const loading = [];
 const loaded = [];
 
-// What is compiled at its first use is so before it is needed.
-function rehearse() {
-  begin();
-  end();
-  loaded.length = 0;
+// What was loaded so far was nobody's.
+function forget() {
+  timing = false;
+  delete Module.prototype.filename;
+  loading.length = loaded.length = 0;
+  handlerFile = '';
 }
 
 // What was before belongs to no function.
@@ -126,4 +127,4 @@ function nameOf(file) {
   return file.slice(from, from + NAME_CHARACTERS_MAX).replaceAll('\x7f', '?');
 }
 
-module.exports = { begin, end, handlerIn, rehearse, runtimeBegins };
+module.exports = { begin, end, forget, handlerIn, runtimeBegins };

@@ -17,6 +17,24 @@ import _lambkin_start
 # is not among them: that it is imported decides when it is set up.
 _LOADED_AHEAD = ("base64", "collections", "contextlib", "datetime", "functools", "json", "re", "typing", "urllib.parse")
 _READ_BYTES = 64 << 10
+# To compile touches much of the interpreter that nothing else does: what most functions are made of.
+_REHEARSED = '''
+import os
+class Rehearsed(dict):
+    LIMIT = 1
+    def handler(self, event, context=None, *more, **named):
+        try:
+            for key, value in sorted(event.items()):
+                if value is not None and key not in self or len(more) > self.LIMIT:
+                    self[key] = [f"{one}: {value!r}" for one in more if one]
+                else:
+                    raise ValueError("%s" % (key,))
+        except (KeyError, ValueError) as error:
+            return {"statusCode": 200, "body": lambda: str(error)}
+        with open(os.devnull) as nothing:
+            while named:
+                named.popitem()
+'''
 
 
 def wait(connect):
@@ -33,6 +51,7 @@ def load_ahead():
     before = set(sys.modules)
     for name in _LOADED_AHEAD:
         import_module(name)
+    compile(_REHEARSED, "", "exec")
     return set(sys.modules) - before
 
 

@@ -18,7 +18,8 @@ const PYTHON: &[(&str, &[u8])] = embedded!("python":
     "_lambkin_runtime.py" "_lambkin_snapshot.py" "_lambkin_start.py" "_lambkin_wait.py" "snapshot_restore_py.py");
 const NODE: &[(&str, &[u8])] = embedded!("nodejs":
     "bootstrap.cjs" "lambkin-api.cjs" "lambkin-console.cjs" "lambkin-context.cjs" "lambkin-errors.cjs"
-    "lambkin-handler.cjs" "lambkin-start.cjs" "lambkin-stream.cjs" "lambkin-wait.cjs");
+    "lambkin-handler.cjs" "lambkin-rehearsal.cjs" "lambkin-start.cjs" "lambkin-stream.cjs" "lambkin-wait.cjs");
+const NODE_REHEARSED: &[(&str, &[u8])] = embedded!("nodejs": "lambkin-rehearsed.js");
 const NODE_FILE: &str = "bootstrap.cjs";
 const NODE_ENTRY: &str = "/var/runtime/bootstrap.cjs";
 /// Modules that Debian's Node.js loads from outside its binary.
@@ -46,6 +47,7 @@ impl Files {
         write_all(&files.python, PYTHON)?;
         let whole = bundle(NODE_FILE, NODE);
         write_all(&files.node, &[(NODE_FILE, &whole)])?;
+        write_all(&files.node, NODE_REHEARSED)?;
         // The SDK's tree is bound over this one.
         folder(&files.node.join("node_modules"))?;
         folder(&files.empty)?;
