@@ -5,14 +5,15 @@
 //!                        └─ killed                                                                    │
 //!     its user, no capability, Landlock, filter with a listener; then it returns from the fork ◀──────┘
 //! ```
-//! Both stand still throughout: pid 1 makes them make each call, and no instruction of the function runs before the last
+//! Both stand still throughout but for the calls that pid 1 makes them make (`calls`), and no instruction of the function runs before the last
 //! restriction holds. Between the name spaces and the user they have all capabilities of the fresh sandbox, and so may
 //! take its descriptors from its pid 1: nothing is sent.
 
-use crate::descriptors::{DOORS, INPUT, RULES};
+use crate::calls;
 use crate::kernel::filter::sock_filter;
 use crate::kernel::memory;
 use crate::kernel::registers::{Calling, Registers};
+use crate::kernel::script::{self, ENTRY_BYTES};
 use crate::kernel::trace::{Stop, Tracee};
 use crate::template::{Template, numbers};
 use rustix::io::Errno;
@@ -20,11 +21,8 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal, pidfd_getfd, pid
 use std::fs;
 use std::os::fd::{OwnedFd, RawFd};
 
-/// The user and the group of every sandbox.
-const USER: u64 = 993;
-const GROUP: u64 = 990;
-/// More than the kernel has.
-const CAPABILITIES_MAX: u64 = 64;
+/// Room for the calls, and what they read beside the filter.
+const CALLS_BYTES: u64 = 8_192;
 /// Where what calls read lies in a page of the clone's own.
 const FILTER_AT: u64 = 64;
 const CAPABILITIES_AT: u64 = 16;
@@ -40,6 +38,8 @@ pub(crate) struct Restrictions {
     pub(crate) landlock: bool,
     /// How many control groups there are to enter.
     pub(crate) doors: usize,
+    /// The highest number of a capability of this kernel.
+    pub(crate) last_capability: u64,
 }
 
 /// A process that is ready to run, at its end of the fork.
@@ -77,40 +77,15 @@ impl Template {
         restrictions: &Restrictions,
     ) -> Result<Clone, Failure> {
         let first = self.fork_of(self.tracee).map_err(at("fork the template"))?;
-        let page = first.write(restrictions).map_err(at("give it memory"))?;
-        let source = first.open(init).map_err(at("find the fresh sandbox"))?;
-        for door in 0..restrictions.doors {
-            let door = DOORS + door as RawFd;
-            first
-                .enter(source, door, page.text)
-                .map_err(at("enter a control group"))?;
-        }
-        for (from, to) in [
-            (INPUT, 0),
-            (libc::STDOUT_FILENO, 1),
-            (libc::STDERR_FILENO, 2),
-        ] {
-            first
-                .take(source, from, to)
-                .map_err(at("take its streams"))?;
-        }
-        let rules = match restrictions.landlock {
-            true => Some(first.get(source, RULES).map_err(at("take rules"))?),
-            false => None,
-        };
-        first
-            .call(libc::SYS_setns, [source, SPACES, 0, 0, 0, 0])
-            .map_err(at("enter name spaces"))?;
+        let page = first
+            .prepare(init, restrictions)
+            .map_err(at("give it memory"))?;
+        first.run(&page, &page.entry)?;
         let second = self
             .fork_of(first.tracee)
             .map_err(at("fork into name spaces"))?;
         drop(first);
-        second
-            .become_its_user(&page)
-            .map_err(at("become its user"))?;
-        let listener = second
-            .restrict(&page, rules)
-            .map_err(at("restrict a clone"))?;
+        let listener = second.run(&page, &page.restriction)?;
         second.finish(&page, listener)
     }
 
@@ -141,25 +116,38 @@ impl Template {
     }
 }
 
-const SPACES: u64 = (libc::CLONE_NEWUSER
-    | libc::CLONE_NEWNS
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWNET
-    | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWUTS
-    | libc::CLONE_NEWCGROUP) as u64;
-
 fn at(step: &'static str) -> impl Fn(Errno) -> Failure {
     move |errno| Failure { step, errno }
 }
 
-/// Memory of a clone's own that its calls read. It is not shared, so nobody changes it meanwhile.
+/// Memory of a clone's own, with what its calls read and the calls. It is not shared, so nobody changes it meanwhile.
 struct Page {
     start: u64,
     bytes: u64,
-    /// What enters a control group.
-    text: u64,
-    folder: u64,
+    script: u64,
+    /// Into the fresh sandbox; from there on.
+    entry: Part,
+    restriction: Part,
+}
+
+/// Calls of a page.
+struct Part {
+    place: [u64; 2],
+    steps: Vec<&'static str>,
+}
+
+impl Part {
+    fn put(content: &mut Vec<u8>, start: u64, calls: Vec<calls::Step>) -> Self {
+        let first = start + content.len() as u64;
+        for (_, Calling { number, arguments }) in &calls {
+            content.extend(number.to_ne_bytes());
+            content.extend(arguments.iter().flat_map(|argument| argument.to_ne_bytes()));
+        }
+        Self {
+            place: [first, first + (calls.len() * ENTRY_BYTES) as u64],
+            steps: calls.into_iter().map(|(step, _)| step).collect(),
+        }
+    }
 }
 
 /// A process that stands still and makes the calls it is told to. Killed when dropped.
@@ -186,23 +174,19 @@ impl Puppet {
             .map(|result| result as u64)
     }
 
-    fn write(&self, restrictions: &Restrictions) -> Result<Page, Errno> {
+    fn prepare(&self, init: Pid, restrictions: &Restrictions) -> Result<Page, Errno> {
         let filter = restrictions.filter.iter().flat_map(|instruction| {
             let sock_filter { code, jt, jf, k } = *instruction;
             let ([a, b], [c, d, e, f]) = (code.to_ne_bytes(), k.to_ne_bytes());
             [a, b, jt, jf, c, d, e, f]
         });
         let filter: Vec<u8> = filter.collect();
-        let text = FILTER_AT + filter.len() as u64;
-        let folder = text + 8;
-        let bytes = (folder + FOLDER.len() as u64).next_multiple_of(4096);
-        let (readable, private) = (
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-        );
+        let all = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
+        let private = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        let bytes = (filter.len() as u64 + CALLS_BYTES).next_multiple_of(4096);
         let start = self.call(
             libc::SYS_mmap,
-            [0, bytes, readable as u64, private as u64, u64::MAX, 0],
+            [0, bytes, all as u64, private as u64, u64::MAX, 0],
         )?;
         let mut content = Vec::with_capacity(bytes as usize);
         let length = u64::from(u16::try_from(restrictions.filter.len()).map_err(|_| Errno::INVAL)?);
@@ -211,76 +195,36 @@ impl Puppet {
         content.extend(CAPABILITY_VERSION.to_ne_bytes());
         content.resize(FILTER_AT as usize, 0);
         content.extend(filter);
+        let text = start + content.len() as u64;
         content.extend(MYSELF.to_ne_bytes());
+        let folder = start + content.len() as u64;
         content.extend(FOLDER);
-        memory::write(self.tracee.0, start, &content)?;
-        Ok(Page {
+        content.resize(content.len().next_multiple_of(8), 0);
+        let script = start + content.len() as u64;
+        content.extend(script::instructions());
+        content.resize(content.len().next_multiple_of(8), 0);
+        let entry = calls::entry(init, restrictions, text);
+        let restriction = calls::restriction(restrictions, start, start + CAPABILITIES_AT, folder);
+        let page = Page {
             start,
             bytes,
-            text: start + text,
-            folder: start + folder,
+            script,
+            entry: Part::put(&mut content, start, entry),
+            restriction: Part::put(&mut content, start, restriction),
+        };
+        if content.len() as u64 > bytes {
+            return Err(Errno::NOMEM);
+        }
+        memory::write(self.tracee.0, start, &content)?;
+        Ok(page)
+    }
+
+    fn run(&self, page: &Page, part: &Part) -> Result<u64, Failure> {
+        let ran = self.tracee.run(&self.registers, page.script, part.place);
+        ran.map(|result| result as u64).map_err(|(step, errno)| {
+            let step = part.steps.get(step).copied();
+            at(step.unwrap_or("make a clone's calls"))(errno)
         })
-    }
-
-    fn open(&self, init: Pid) -> Result<u64, Errno> {
-        let number = init.as_raw_pid() as u64;
-        self.call(libc::SYS_pidfd_open, [number, 0, 0, 0, 0, 0])
-    }
-
-    /// A copy of what the fresh sandbox's pid 1 has at a number.
-    fn get(&self, source: u64, number: RawFd) -> Result<u64, Errno> {
-        self.call(libc::SYS_pidfd_getfd, [source, number as u64, 0, 0, 0, 0])
-    }
-
-    /// The same, at a number of its own.
-    fn take(&self, source: u64, from: RawFd, to: u64) -> Result<(), Errno> {
-        let copy = self.get(source, from)?;
-        self.call(libc::SYS_dup3, [copy, to, 0, 0, 0, 0])?;
-        self.close(copy)
-    }
-
-    fn enter(&self, source: u64, door: RawFd, text: u64) -> Result<(), Errno> {
-        let door = self.get(source, door)?;
-        self.call(libc::SYS_write, [door, text, 1, 0, 0, 0])?;
-        self.close(door)
-    }
-
-    fn close(&self, number: u64) -> Result<(), Errno> {
-        self.call(libc::SYS_close, [number, 0, 0, 0, 0, 0])
-            .map(drop)
-    }
-
-    fn become_its_user(&self, page: &Page) -> Result<(), Errno> {
-        self.call(libc::SYS_setsid, [0; 6])?;
-        self.call(libc::SYS_chdir, [page.folder, 0, 0, 0, 0, 0])?;
-        self.call(libc::SYS_setresgid, [GROUP, GROUP, GROUP, 0, 0, 0])?;
-        self.call(libc::SYS_setresuid, [USER, USER, USER, 0, 0, 0])?;
-        let drop_one = libc::PR_CAPBSET_DROP as u64;
-        for number in 0..CAPABILITIES_MAX {
-            match self.call(libc::SYS_prctl, [drop_one, number, 0, 0, 0, 0]) {
-                Ok(_) => {}
-                // Unknown to this kernel, as are all beyond it.
-                Err(Errno::INVAL) => break,
-                Err(error) => return Err(error),
-            }
-        }
-        // Behind the version are the number of this process and three empty sets, twice: zeros.
-        let header = page.start + CAPABILITIES_AT;
-        self.call(libc::SYS_capset, [header, header + 8, 0, 0, 0, 0])?;
-        // Pid 1 must look at its memory, as at any program's.
-        let dumpable = libc::PR_SET_DUMPABLE as u64;
-        self.call(libc::SYS_prctl, [dumpable, 1, 0, 0, 0, 0])
-            .map(drop)
-    }
-
-    /// Returns the number of the listener.
-    fn restrict(&self, page: &Page, rules: Option<u64>) -> Result<u64, Errno> {
-        if let Some(rules) = rules {
-            self.call(libc::SYS_landlock_restrict_self, [rules, 0, 0, 0, 0, 0])?;
-        }
-        let mode = u64::from(libc::SECCOMP_SET_MODE_FILTER);
-        let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
-        self.call(libc::SYS_seccomp, [mode, flags, page.start, 0, 0, 0])
     }
 
     /// Nothing that was for its making is left.

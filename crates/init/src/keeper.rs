@@ -32,6 +32,7 @@ impl Keeper {
                 filter: filter::read(&inherited::take(FILTER)?)?,
                 landlock,
                 doors,
+                last_capability: last_capability()?,
             },
             template: None,
         })
@@ -90,6 +91,11 @@ impl Keeper {
     pub(crate) fn rest(&mut self) {
         self.template = None;
     }
+}
+
+fn last_capability() -> io::Result<u64> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap")?;
+    text.trim().parse().map_err(io::Error::other)
 }
 
 fn not_cloned(id: u32, step: &str, errno: rustix::io::Errno) -> io::Result<()> {

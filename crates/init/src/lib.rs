@@ -9,6 +9,7 @@
 //! error is the log pipe. What more it has is told in `descriptors`. It has no environment, no threads.
 
 mod adoption;
+mod calls;
 mod cloning;
 mod control;
 pub mod descriptors;

@@ -83,12 +83,17 @@ impl Template {
     /// Whether it has nothing that clones would share, or miss.
     pub(crate) fn check(&self) -> Result<(), Unfit> {
         let folder = format!("/proc/{}", self.pid().as_raw_pid());
+        let mut streams = 0;
         for entry in fs::read_dir(format!("{folder}/fd"))? {
             let entry = entry?;
             if !STREAMS.iter().any(|stream| entry.file_name() == *stream) {
                 let what = fs::read_link(entry.path()).unwrap_or_default();
                 return Err(Unfit(format!("it holds {} open", what.display())));
             }
+            streams += 1;
+        }
+        if streams < STREAMS.len() {
+            return Err(Unfit("it has closed a standard stream".to_owned()));
         }
         for path in OWN_FOLDERS {
             if let Some(entry) = fs::read_dir(path).ok().and_then(|mut all| all.next()) {

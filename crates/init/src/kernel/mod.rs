@@ -13,6 +13,7 @@ mod landlock;
 pub(crate) mod memory;
 pub(crate) mod pidfd;
 pub(crate) mod registers;
+pub(crate) mod script;
 pub(crate) mod sockets;
 pub(crate) mod trace;
 pub(crate) mod watchdog;

@@ -61,6 +61,19 @@ impl Registers {
         Self(next)
     }
 
+    /// About to run a script whose table lies between these places.
+    pub(super) fn about_to_run(&self, script: u64, first: u64, end: u64) -> Self {
+        let mut next = self.0;
+        next.orig_rax = u64::MAX;
+        (next.rip, next.r12, next.r13) = (script, first, end);
+        Self(next)
+    }
+
+    /// The call of the table that it has come to.
+    pub(super) fn reached(&self) -> u64 {
+        self.0.r12
+    }
+
     pub(super) fn result(&self) -> i64 {
         self.0.rax as i64
     }
@@ -99,6 +112,18 @@ impl Registers {
         next.regs[8] = number as u64;
         next.regs[..6].copy_from_slice(&arguments);
         Self(next)
+    }
+
+    /// About to run a script whose table lies between these places.
+    pub(super) fn about_to_run(&self, script: u64, first: u64, end: u64) -> Self {
+        let mut next = self.0;
+        (next.pc, next.regs[19], next.regs[20]) = (script, first, end);
+        Self(next)
+    }
+
+    /// The call of the table that it has come to.
+    pub(super) fn reached(&self) -> u64 {
+        self.0.regs[19]
     }
 
     pub(super) fn result(&self) -> i64 {

@@ -2,6 +2,7 @@
 
 use super::check;
 use super::registers::{Calling, Registers};
+use super::script::ENTRY_BYTES;
 use rustix::io::Errno;
 use rustix::process::Pid;
 
@@ -118,6 +119,27 @@ impl Tracee {
             }
         }
         Err(Errno::INTR)
+    }
+
+    /// Has it run a script at `script` with the table from `first` to `end`: the last call's result, or which call failed
+    /// (from 0) and how.
+    pub(crate) fn run(
+        self,
+        base: &Registers,
+        script: u64,
+        [first, end]: [u64; 2],
+    ) -> Result<i64, (usize, Errno)> {
+        let none = |errno| (usize::MAX, errno);
+        base.about_to_run(script, first, end)
+            .set(self.0)
+            .map_err(none)?;
+        self.go_on(0).map_err(none)?;
+        if self.wait().map_err(none)? != Stop::Signal(libc::SIGTRAP) {
+            return Err(none(Errno::SRCH));
+        }
+        let registers = self.registers().map_err(none)?;
+        let at = registers.reached().wrapping_sub(first) as usize / ENTRY_BYTES;
+        result(registers.result()).map_err(|errno| (at, errno))
     }
 }
 
