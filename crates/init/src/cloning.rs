@@ -15,10 +15,10 @@ use crate::kernel::memory;
 use crate::kernel::registers::{Calling, Registers};
 use crate::kernel::script::{self, ENTRY_BYTES};
 use crate::kernel::trace::{Stop, Tracee};
-use crate::template::{Template, numbers};
+use crate::status::Status;
+use crate::template::Template;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal, pidfd_getfd, pidfd_open};
-use std::fs;
 use std::os::fd::{OwnedFd, RawFd};
 
 /// Room for the calls, and what they read beside the filter.
@@ -236,9 +236,8 @@ impl Puppet {
         self.call(libc::SYS_close_range, [3, u64::from(u32::MAX), 0, 0, 0, 0])
             .and_then(|_| self.call(libc::SYS_munmap, [page.start, page.bytes, 0, 0, 0, 0]))
             .map_err(at("clear up"))?;
-        let status = fs::read_to_string(format!("/proc/{}/status", self.tracee.0.as_raw_pid()));
-        let status = status.map_err(|_| at("find a clone")(Errno::SRCH))?;
-        let number = numbers(&status).nth(1);
+        let status = Status::of(self.tracee.0).map_err(|_| at("find a clone")(Errno::SRCH))?;
+        let number = status.numbers().nth(1);
         Ok(Clone {
             number: number.ok_or_else(|| at("find a clone")(Errno::SRCH))?,
             second: self,

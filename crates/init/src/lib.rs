@@ -18,6 +18,7 @@ mod kernel;
 pub mod message;
 mod network;
 mod run;
+mod status;
 mod template;
 mod trial;
 mod unpack;

@@ -9,6 +9,7 @@
 
 use crate::kernel::registers::Registers;
 use crate::kernel::trace::{Stop, Tracee};
+use crate::status::Status;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 use std::fs;
@@ -82,6 +83,7 @@ impl Template {
 
     /// Whether it has nothing that clones would share, or miss.
     pub(crate) fn check(&self) -> Result<(), Unfit> {
+        self.check_filters()?;
         let folder = format!("/proc/{}", self.pid().as_raw_pid());
         let mut streams = 0;
         for entry in fs::read_dir(format!("{folder}/fd"))? {
@@ -109,6 +111,19 @@ impl Template {
         match shared(&maps) {
             Some(line) => Err(Unfit(format!("it shares memory: {line}"))),
             None => Ok(()),
+        }
+    }
+
+    /// Beside those of this process it must be under the one that it was started with. What it lays upon itself decides
+    /// what becomes of the calls that restrict its clones: it could have them answered and not done.
+    fn check_filters(&self) -> Result<(), Unfit> {
+        let expected = Status::of_self()?.filters().map(|own| own + 1);
+        match Status::of(self.pid())?.filters() {
+            Some(found) if Some(found) == expected => Ok(()),
+            Some(_) => Err(Unfit(
+                "it has a filter of system calls of its own".to_owned(),
+            )),
+            None => Err(Unfit("this kernel does not tell its filters".to_owned())),
         }
     }
 }

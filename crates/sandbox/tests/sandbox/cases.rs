@@ -14,6 +14,7 @@ mod programs;
 mod rights;
 mod roots;
 mod suite;
+mod templates;
 mod view;
 #[cfg(feature = "weaken")]
 mod weakened;
@@ -67,6 +68,10 @@ pub(crate) const ALL: &[Case] = &[
     (
         "what_clones_would_share_is_no_template",
         clones::what_clones_would_share_is_no_template,
+    ),
+    (
+        "a_hostile_program_is_no_template",
+        templates::a_hostile_program_is_no_template,
     ),
     ("connections_lead_out", network::out::connections_lead_out),
     (

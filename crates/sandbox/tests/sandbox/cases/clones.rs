@@ -29,13 +29,13 @@ def run(script):
 
 impl Place {
     /// A template that has run `before`.
-    async fn template(&self, before: &str) -> Inside {
+    pub(super) async fn template(&self, before: &str) -> Inside {
         let inside = self.unsettled(before).await;
         assert_eq!(inside.sandbox.event().await, Event::Settled);
         inside
     }
 
-    async fn unsettled(&self, before: &str) -> Inside {
+    pub(super) async fn unsettled(&self, before: &str) -> Inside {
         let inside = self
             .sandbox_of(Spec {
                 lineage: Lineage::Template,
@@ -63,7 +63,7 @@ impl Place {
     }
 
     /// A clone that runs `script`, up to its end.
-    async fn clone_of(&self, template: &Sandbox, script: &str) -> Inside {
+    pub(super) async fn clone_of(&self, template: &Sandbox, script: &str) -> Inside {
         let fresh = self.fresh(template).await;
         let cloned = template.clone_into(&fresh.sandbox, script.as_bytes().to_vec());
         cloned.await.expect("a clone");
@@ -72,7 +72,7 @@ impl Place {
 }
 
 impl<S: Borrow<Sandbox>> Inside<S> {
-    async fn end(&mut self) -> (String, Event) {
+    pub(super) async fn end(&mut self) -> (String, Event) {
         // What it writes fits into the pipe.
         let end = self.sandbox.borrow().event().await;
         let mut bytes = vec![0; 64 << 10];
