@@ -21,6 +21,8 @@ pub(crate) struct Keeper {
     filter: Vec<sock_filter>,
     restrictions: Restrictions,
     template: Option<Template>,
+    /// From then on others are below, and whoever is in this name space is the template.
+    has_settled: bool,
 }
 
 impl Keeper {
@@ -35,6 +37,7 @@ impl Keeper {
                 last_capability: last_capability()?,
             },
             template: None,
+            has_settled: false,
         })
     }
 
@@ -51,11 +54,16 @@ impl Keeper {
         let taken = Template::take(program);
         let kept = taken.as_ref().ok().map(Template::pid);
         template::end_all_but(kept)?;
-        let checked = taken.and_then(|template| template.check().map(|()| template));
+        let checked = taken.and_then(|template| {
+            template.forget_stop()?;
+            template.check()?;
+            Ok(template)
+        });
         match checked {
             Ok(template) => {
                 let pid = template.pid();
                 self.template = Some(template);
+                self.has_settled = true;
                 control::report(&Report::Settled)?;
                 Ok(Some(pid))
             }
@@ -87,9 +95,13 @@ impl Keeper {
         }
     }
 
-    /// Nothing is left to be cloned.
-    pub(crate) fn rest(&mut self) {
+    /// Ends what runs here. Nothing is left to be cloned.
+    pub(crate) fn rest(&mut self) -> io::Result<()> {
         self.template = None;
+        match self.has_settled {
+            true => template::end_own(),
+            false => template::end_all_but(None),
+        }
     }
 }
 

@@ -14,7 +14,6 @@ use crate::keeper::Keeper;
 use crate::kernel::watchdog;
 use crate::message::{Command, Report, Stdin};
 use crate::network::{self, Network};
-use crate::template;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -374,8 +373,7 @@ impl Init {
     /// Kills everything, reaps it, and tells the program's end if there was a program.
     fn end_all(&mut self, mut end: Option<End>) -> io::Result<()> {
         if let Some(keeper) = &mut self.keeper {
-            keeper.rest();
-            template::end_all_but(None)?;
+            keeper.rest()?;
             let killed = End::Signal(libc::SIGKILL);
             return self
                 .program

@@ -10,6 +10,7 @@
 use crate::kernel::registers::Registers;
 use crate::kernel::trace::{Stop, Tracee};
 use crate::status::Status;
+use nix::sys::signal::kill;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 use std::fs;
@@ -20,6 +21,10 @@ use std::time::{Duration, Instant};
 /// From the program's word to its fork: what the function has registered for that moment runs before.
 const FORK_TIMEOUT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_micros(200);
+/// Of what a program has started: a thousand processes take less than a tenth of a second on an idle machine.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
+/// As kill(2) has it: all that this process may signal, but itself.
+const EVERYBODY: nix::unistd::Pid = nix::unistd::Pid::from_raw(-1);
 /// Memory maps of a template that are looked through.
 const MAPS_BYTES_MAX: usize = 16 << 20;
 /// Folders that clones have of their own. What a program left there they would miss.
@@ -79,6 +84,20 @@ impl Template {
 
     pub(crate) fn pid(&self) -> Pid {
         self.tracee.0
+    }
+
+    /// Takes the stop signal away that it got like all others. It runs nothing for that: while one is on its way, it
+    /// arrives before the next instruction.
+    pub(crate) fn forget_stop(&self) -> Result<(), Unfit> {
+        let until = Instant::now() + FORK_TIMEOUT;
+        while stop_is_pending(&Status::of(self.pid())?) {
+            self.tracee.go_on(0)?;
+            match await_stop(self.tracee, until)? {
+                Stop::Signal(_) => {}
+                _ => return Err(Unfit("it has ended".to_owned())),
+            }
+        }
+        Ok(())
     }
 
     /// Whether it has nothing that clones would share, or miss.
@@ -190,54 +209,76 @@ fn shared(maps: &str) -> Option<&str> {
     None
 }
 
-/// Kills and reaps every process of this name space but one; those of name spaces below are others' business.
+/// Kills and reaps every process of this name space but pid 1 and one. Nothing may be below it yet. All are stopped
+/// first, so that none outruns the rest, and nothing that a process tells of itself is believed.
+///
+/// What is kept has a stop signal on its way then: see [`Template::forget_stop`].
 pub(crate) fn end_all_but(kept: Option<Pid>) -> io::Result<()> {
+    end(kept, || {
+        let _ = kill(EVERYBODY, nix::sys::signal::Signal::SIGSTOP);
+        Ok(processes()?.collect())
+    })
+}
+
+/// Kills and reaps what is in this name space alone, which is the template, as nothing else has run since it settled;
+/// those of name spaces below are others' business.
+pub(crate) fn end_own() -> io::Result<()> {
+    end(None, || {
+        Ok(processes()?.filter(|pid| is_own(*pid)).collect())
+    })
+}
+
+/// If that takes too long the caller ends, and the kernel ends all.
+fn end(kept: Option<Pid>, mut doomed: impl FnMut() -> io::Result<Vec<Pid>>) -> io::Result<()> {
+    let until = Instant::now() + END_TIMEOUT;
     loop {
-        let doomed: Vec<Pid> = own_processes()?
+        let doomed: Vec<Pid> = doomed()?
             .into_iter()
             .filter(|pid| Some(*pid) != kept)
             .collect();
         if doomed.is_empty() {
             return Ok(());
         }
+        if Instant::now() > until {
+            return Err(Errno::TIMEDOUT.into());
+        }
         for pid in doomed {
             // One that has ended meanwhile is reaped below.
             let _ = rustix::process::kill_process(pid, Signal::KILL);
         }
-        while let Ok(Some((_, status))) = rustix::process::wait(WaitOptions::NOHANG)
-            && !status.stopped()
-        {}
+        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
         std::thread::sleep(PAUSE);
     }
 }
 
-/// Processes whose first number is one of this name space: all in it but pid 1.
-fn own_processes() -> io::Result<Vec<Pid>> {
-    let mut own = Vec::new();
-    for entry in fs::read_dir("/proc")? {
-        let Some(number) = entry?
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok())
-        else {
-            continue;
-        };
-        let path = format!("/proc/{number}/status");
-        let Ok(status) = fs::read_to_string(path) else {
-            continue;
-        };
-        if number != 1 && numbers(&status).count() == 1 {
-            own.extend(Pid::from_raw(number));
-        }
-    }
-    Ok(own)
+/// All that are here and below, but pid 1.
+fn processes() -> io::Result<impl Iterator<Item = Pid>> {
+    let entries: Result<Vec<_>, _> = fs::read_dir("/proc")?.collect();
+    let names = entries?.into_iter().map(|entry| entry.file_name());
+    let numbers = names.filter_map(|name| name.to_str()?.parse().ok());
+    Ok(numbers
+        .filter(|number| *number != 1)
+        .filter_map(Pid::from_raw))
 }
 
-/// A process's numbers in this name space and those below in which it is, from its status.
-pub(crate) fn numbers(status: &str) -> impl Iterator<Item = i32> {
-    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-    let words = line.into_iter().flat_map(str::split_whitespace);
-    words.filter_map(|word| word.parse().ok())
+/// Whether a process's first number is one of this name space. One that cannot be looked at counts as such.
+fn is_own(pid: Pid) -> bool {
+    match Status::of(pid) {
+        Ok(status) => status.numbers().count() < 2,
+        Err(error) => !matches!(
+            Errno::from_io_error(&error),
+            Some(Errno::NOENT | Errno::SRCH)
+        ),
+    }
+}
+
+/// Whether a stop signal has yet to arrive.
+fn stop_is_pending(status: &Status) -> bool {
+    let stop = 1 << (libc::SIGSTOP - 1);
+    let mut sets = ["SigPnd", "ShdPnd"]
+        .into_iter()
+        .flat_map(|name| status.words(name));
+    sets.any(|set| u64::from_str_radix(set, 16).is_ok_and(|set| set & stop != 0))
 }
 
 #[cfg(test)]
@@ -262,11 +303,5 @@ mod tests {
         assert!(clone(libc::SIGCHLD | libc::CLONE_VM).is_err());
         assert!(clone(libc::SIGCHLD | libc::CLONE_FILES).is_err());
         assert!(own_memory(libc::SYS_vfork, [0; 6]).is_err());
-    }
-
-    #[test]
-    fn numbers_are_read_from_the_outermost_in() {
-        let status = "Name:\tx\nNSpid:\t12\t3\nNSpgid:\t9\n";
-        assert_eq!(numbers(status).collect::<Vec<_>>(), [12, 3]);
     }
 }

@@ -73,6 +73,10 @@ pub(crate) const ALL: &[Case] = &[
         "a_hostile_program_is_no_template",
         templates::a_hostile_program_is_no_template,
     ),
+    (
+        "nothing_hides_from_settling",
+        clones::nothing_hides_from_settling,
+    ),
     ("connections_lead_out", network::out::connections_lead_out),
     (
         "local_sockets_are_the_caller_s",

@@ -367,6 +367,22 @@ pub(super) fn what_clones_would_share_is_no_template() {
     });
 }
 
+pub(super) fn nothing_hides_from_settling() {
+    // Its name is no text.
+    let hides = "import ctypes, time
+if not os.fork():
+    ctypes.CDLL(None).prctl(15, b'\\xff')
+    time.sleep(60)
+time.sleep(0.2)";
+    place::with(|place| async move {
+        let template = place.template(hides).await;
+        let left = place.traces().processes;
+        assert_eq!(left.len(), 2, "pid 1 and the template: {left:?}");
+        let mut clone = place.clone_of(&template.sandbox, "print('=end=')").await;
+        clone.end().await;
+    });
+}
+
 /// LAMBKIN_TEST_SANDBOXES is for slow machines.
 pub(super) fn a_thousand_clones_leave_nothing() {
     let count = std::env::var("LAMBKIN_TEST_SANDBOXES")
