@@ -93,13 +93,13 @@ def send_alone(address, port, size):
         return sender.sendto(b"x" * size, (address, port))
 
 
-def flood(address, port, seconds):
+def flood(address, port, seconds, size):
     """As fast as it goes, from ever new sockets after a while."""
-    sent, until = 0, time.monotonic() + seconds
+    sent, data, until = 0, b"x" * size, time.monotonic() + seconds
     while time.monotonic() < until:
         with socket.socket(family_of(address), socket.SOCK_DGRAM) as sender:
             for _ in range(200):
-                sender.sendto(b"x" * 1200, (address, port))
+                sender.sendto(data, (address, port))
                 sent += 1
     return sent
 

@@ -23,7 +23,7 @@ impl Lone {
         let gateway = Arc::new(Gateway::open(config)?);
         let rules = Arc::new(FunctionRules::new(rules));
         Ok(Self {
-            uplink: Arc::new(Uplink::new(gateway, rules, None)),
+            uplink: Arc::new(Uplink::new(gateway, &function, rules, None)),
             function,
         })
     }

@@ -57,6 +57,8 @@ pub(crate) struct Gateway {
     names: dns::Names,
     /// Of datagrams' flows.
     places: Arc<datagrams::Places>,
+    /// What datagrams may take of the server's time.
+    datagrams: Arc<datagrams::Whole>,
 }
 
 impl Gateway {
@@ -68,7 +70,10 @@ impl Gateway {
             admission,
             endings: Arc::new(Endings::new()),
             names: dns::Names::new(config.resolv_conf, api_is_open),
-            places: Arc::new(datagrams::Places::new(crate::descriptors::flows_max())),
+            places: Arc::new(datagrams::Places::of_machine(
+                crate::descriptors::flows_max(),
+            )),
+            datagrams: Arc::new(datagrams::Whole::of_machine()),
         })
     }
 }

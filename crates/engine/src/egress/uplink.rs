@@ -54,6 +54,7 @@ impl Uplink {
     /// With the far end of its device for datagrams, if it has one.
     pub(crate) fn new(
         gateway: Arc<Gateway>,
+        function: &FunctionName,
         rules: Arc<FunctionRules>,
         tunnel: Option<Tunnel>,
     ) -> Self {
@@ -61,7 +62,10 @@ impl Uplink {
         let relay = tunnel.map(|tunnel| {
             let (gateway, rules) = (Arc::clone(&gateway), Arc::clone(&rules));
             let (traffic, denials) = (Arc::clone(&traffic), Arc::clone(&denials));
-            Arc::new(Relay::new(tunnel, gateway, rules, traffic, denials))
+            let function = function.clone();
+            Arc::new(Relay::new(
+                tunnel, gateway, function, rules, traffic, denials,
+            ))
         });
         Self {
             gateway,

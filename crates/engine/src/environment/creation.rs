@@ -102,7 +102,8 @@ async fn create(
     let log = Recorder::new(function, origin(host, generation, launch, stream));
     let timeout = Duration::from_secs(u64::from(settings.timeout_s));
     let rules = host.rules.of(&function.name);
-    let uplink = Uplink::new(Arc::clone(&host.gateway), rules, sandbox.take_tunnel());
+    let tunnel = sandbox.take_tunnel();
+    let uplink = Uplink::new(Arc::clone(&host.gateway), &function.name, rules, tunnel);
     let environment = Environment {
         slot: Arc::new(Slot::new(timeout, host.idle_timeout, sandbox.freezer())),
         host: Arc::clone(host),

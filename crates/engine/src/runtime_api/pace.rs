@@ -24,6 +24,7 @@ const BURST: Duration = Duration::from_secs(2);
 /// One environment's account.
 #[derive(Debug)]
 pub(crate) struct Pace {
+    burst: Duration,
     /// Until when all that came is paid for.
     paid_until: Mutex<Instant>,
 }
@@ -31,7 +32,13 @@ pub(crate) struct Pace {
 impl Pace {
     /// With the whole burst left.
     pub(crate) fn new() -> Self {
+        Self::with_burst(BURST)
+    }
+
+    /// With another one.
+    pub(crate) fn with_burst(burst: Duration) -> Self {
         Self {
+            burst,
             paid_until: Mutex::new(Instant::now()),
         }
     }
@@ -64,7 +71,7 @@ impl Pace {
             .paid_until
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let due = paid_until.checked_sub(BURST)?;
+        let due = paid_until.checked_sub(self.burst)?;
         (due > Instant::now()).then_some(due)
     }
 

@@ -2,7 +2,7 @@
 
 use super::packet::Ends;
 use super::relay::Relay;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
@@ -10,18 +10,23 @@ use tokio::net::UdpSocket;
 const KINDS: [Interest; 2] = [Interest::READABLE, Interest::ERROR];
 
 /// Carries answers until the flow has ended. What the environment has no turn for waits in the socket, or is lost.
-pub(super) async fn carry(relay: Arc<Relay>, ends: Ends, socket: Arc<UdpSocket>) {
+/// Flows end with the relay: it is not kept while nothing comes.
+pub(super) async fn carry(relay: Weak<Relay>, ends: Ends, socket: Arc<UdpSocket>) {
     loop {
-        relay.turn().await;
         let [answer, error] = KINDS;
         if socket.ready(answer | error).await.is_err() {
             // The runtime ends.
             return;
         }
+        let Some(relay) = relay.upgrade() else {
+            return;
+        };
+        relay.turn().await;
         // Each by itself: whether either is there cannot be asked, and would be believed for ever.
         for kind in KINDS {
             relay.give_some(ends, &socket, kind);
         }
+        drop(relay);
         tokio::task::yield_now().await;
     }
 }

@@ -73,18 +73,17 @@ impl Flows {
         self.flows.remove(&ends);
     }
 
-    /// Makes room for one more by `take`, which is told how many there are and may find no place; then the oldest one
-    /// goes for it.
-    pub(super) fn make_room(&mut self, take: impl Fn(usize) -> Option<Place>) -> Option<Place> {
+    /// Makes room for one more by `take`, which may find no place; then the oldest one goes for it.
+    pub(super) fn make_room(&mut self, take: impl Fn() -> Option<Place>) -> Option<Place> {
         if self.closed {
             return None;
         }
         if self.flows.len() >= FLOWS_MAX {
             self.remove_oldest();
         }
-        take(self.flows.len()).or_else(|| {
+        take().or_else(|| {
             self.remove_oldest();
-            take(self.flows.len())
+            take()
         })
     }
 
@@ -116,6 +115,7 @@ impl Flows {
 mod tests {
     use super::super::places::Places;
     use super::*;
+    use lambkin_model::FunctionName;
     use std::net::Ipv4Addr;
     use tokio::time::advance;
 
@@ -130,6 +130,10 @@ mod tests {
         }
     }
 
+    fn function() -> FunctionName {
+        FunctionName::new("f").unwrap()
+    }
+
     fn ends(port: u16) -> Ends {
         Ends {
             from: (Ipv4Addr::LOCALHOST, port).into(),
@@ -141,7 +145,7 @@ mod tests {
     async fn who_sends_nothing_for_a_minute_has_no_flow() {
         let (mut flows, places) = (Flows::default(), Arc::new(Places::new(2)));
         for port in [1, 2] {
-            let place = flows.make_room(|_| places.take(0)).unwrap();
+            let place = flows.make_room(|| places.take(&function())).unwrap();
             flows.insert(ends(port), flow(place).await);
             advance(IDLE / 2).await;
         }
@@ -150,15 +154,15 @@ mod tests {
         assert!(flows.get(ends(1)).is_none() && flows.get(ends(2)).is_some());
         flows.close();
         assert!(flows.next_idle().is_none());
-        assert!(places.take(0).is_some(), "its place is another's");
-        assert!(flows.make_room(|_| places.take(0)).is_none());
+        assert!(places.take(&function()).is_some(), "its place is another's");
+        assert!(flows.make_room(|| places.take(&function())).is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_a_place_the_oldest_goes() {
         let (mut flows, places) = (Flows::default(), Arc::new(Places::new(2)));
         for port in [1, 2, 3] {
-            let place = flows.make_room(|_| places.take(0)).unwrap();
+            let place = flows.make_room(|| places.take(&function())).unwrap();
             flows.insert(ends(port), flow(place).await);
             advance(Duration::from_secs(1)).await;
         }

@@ -14,6 +14,8 @@ mod flows;
 mod packet;
 mod places;
 mod relay;
+mod share;
 
 pub(crate) use places::Places;
 pub(crate) use relay::Relay;
+pub(crate) use share::Whole;

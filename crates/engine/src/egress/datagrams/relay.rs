@@ -3,12 +3,13 @@
 use super::answers;
 use super::flows::{Flow, Flows, Verdict};
 use super::packet::{self, Datagram, Ends, HEADERS_BYTES_MAX, Obstacle};
+use super::share::Share;
 use crate::egress::Gateway;
 use crate::egress::admission::Refusal;
 use crate::egress::denials::Denials;
 use crate::egress::traffic::Traffic;
 use crate::present_rules::FunctionRules;
-use crate::runtime_api::Pace;
+use lambkin_model::FunctionName;
 use lambkin_model::egress::Denial;
 use lambkin_sandbox::outbound::{Drained, OWN_ADDRESSES, PACKET_BYTES_MAX, Tunnel};
 use rustix::io::Errno;
@@ -20,7 +21,6 @@ use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep_until};
@@ -29,10 +29,6 @@ use tokio::time::{Instant, sleep_until};
 const PACKETS_MAX: usize = 64;
 /// The same of answers to one flow.
 const ANSWERS_MAX: usize = 16;
-/// What they cost of an environment's share of the server's time: 40,000 packets a second, 8,000 flows begun.
-const PACKET: Duration = Duration::from_micros(25);
-const KIB: Duration = Duration::from_micros(2);
-const FLOW: Duration = Duration::from_micros(125);
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; HEADERS_BYTES_MAX + PACKET_BYTES_MAX]);
@@ -43,10 +39,11 @@ thread_local! {
 pub(crate) struct Relay {
     tunnel: Tunnel,
     gateway: Arc<Gateway>,
+    function: FunctionName,
     rules: Arc<FunctionRules>,
     traffic: Arc<Traffic>,
     denials: Arc<Denials>,
-    pace: Pace,
+    share: Share,
     flows: Mutex<Flows>,
 }
 
@@ -63,17 +60,20 @@ impl Relay {
     pub(in crate::egress) fn new(
         tunnel: Tunnel,
         gateway: Arc<Gateway>,
+        function: FunctionName,
         rules: Arc<FunctionRules>,
         traffic: Arc<Traffic>,
         denials: Arc<Denials>,
     ) -> Self {
+        let share = Share::new(Arc::clone(&gateway.datagrams));
         Self {
             tunnel,
             gateway,
+            function,
             rules,
             traffic,
             denials,
-            pace: Pace::new(),
+            share,
             flows: Mutex::default(),
         }
     }
@@ -95,13 +95,13 @@ impl Relay {
                 // The runtime ends.
                 Err(_) => return std::future::pending().await,
             }
-            self.pace.within().await;
+            self.turn().await;
         }
     }
 
     /// Takes what programs have sent until now, as far as it is this environment's turn.
     pub(in crate::egress) fn settle(self: &Arc<Self>, note: impl Fn(&str)) {
-        if self.pace.is_within() {
+        if self.share.is_within() {
             self.take_some(&note);
         }
     }
@@ -122,7 +122,7 @@ impl Relay {
                 let Ok(bytes) = self.tunnel.receive(buffer) else {
                     return Drained::All;
                 };
-                self.charge(bytes);
+                self.share.charge_packet(bytes);
                 let datagram = packet::read(&buffer[..bytes]);
                 let is_own = |one: &Datagram<'_>| OWN_ADDRESSES.contains(&one.ends.from.ip());
                 if let Some(datagram) = datagram.filter(is_own) {
@@ -159,11 +159,11 @@ impl Relay {
             flow.sent = Instant::now();
             return Ok(Arc::clone(&flow.socket));
         }
-        self.pace.charge(FLOW);
-        let place = flows.make_room(|has| self.gateway.places.take(has));
+        self.share.charge_flow();
+        let place = flows.make_room(|| self.gateway.places.take(&self.function));
         let place = place.ok_or(io::Error::from(Errno::NOBUFS))?;
         let socket = Arc::new(connected(ends)?);
-        let reader = answers::carry(Arc::clone(self), ends, Arc::clone(&socket));
+        let reader = answers::carry(Arc::downgrade(self), ends, Arc::clone(&socket));
         let flow = Flow {
             socket: Arc::clone(&socket),
             reader: tokio::spawn(reader).abort_handle(),
@@ -206,7 +206,7 @@ impl Relay {
                 match answer {
                     Ok((bytes, from)) if from == Some(ends.to) => self.give(ends, buffer, bytes),
                     // What came while it was not connected yet is from anybody.
-                    Ok(_) => self.pace.charge(PACKET),
+                    Ok(_) => self.share.charge_packet(0),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                     Err(error) => self.tell(ends, &error.into()),
                 }
@@ -215,7 +215,7 @@ impl Relay {
     }
 
     fn give(&self, ends: Ends, buffer: &mut [u8], bytes: usize) {
-        self.charge(bytes);
+        self.share.charge_packet(bytes);
         let may = self.judge(&mut self.flows(), ends).is_ok();
         if let Some(packet) = packet::answer(ends, buffer, bytes).filter(|_| may)
             && self.tunnel.send(packet).is_ok()
@@ -226,6 +226,7 @@ impl Relay {
 
     /// Has the kernel inside tell a program that its datagram has not arrived, where it would anywhere.
     fn tell(&self, ends: Ends, refusal: &Refusal) {
+        self.share.charge_failure();
         let packet = obstacle(refusal).and_then(|obstacle| packet::failure(ends, obstacle));
         if let Some(packet) = packet {
             // It is told as it can be, which is never promised.
@@ -235,12 +236,7 @@ impl Relay {
 
     /// Waits for this environment's turn.
     pub(super) async fn turn(&self) {
-        self.pace.within().await;
-    }
-
-    fn charge(&self, bytes: usize) {
-        let kib = u32::try_from(bytes >> 10).unwrap_or(u32::MAX);
-        self.pace.charge(PACKET + KIB * kib);
+        self.share.within().await;
     }
 
     fn flows(&self) -> MutexGuard<'_, Flows> {
