@@ -43,7 +43,7 @@ async fn live(host: &Arc<Host>, generation: &Arc<Generation>, clock: Clock, turn
         Err(error) => {
             tracing::error!(%error, function = %generation.function().name, "no environment");
             if let Some(invocation) = generation.boot_failed() {
-                generation.broke();
+                generation.broke(invocation.begun);
                 invocation.end(Err(Error::Internal(error.to_string())));
             }
         }

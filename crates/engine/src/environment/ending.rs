@@ -13,8 +13,6 @@ pub(super) struct Ending<'e> {
     open: Option<(Invocation, Result<Bytes, Failure>)>,
     /// Time that it had: what is done for it from here on is not the function's.
     took: Duration,
-    /// Time that it had its environment for.
-    held: Duration,
     /// Whether the environment serves others afterwards.
     frees: bool,
 }
@@ -27,15 +25,10 @@ impl<'e> Ending<'e> {
         frees: bool,
     ) -> Self {
         let took = invocation.clock().elapsed();
-        let held = took
-            + invocation
-                .clock()
-                .saturating_duration_since(invocation.begun);
         Self {
             environment,
             open: Some((invocation, result)),
             took,
-            held,
             frees,
         }
     }
@@ -57,11 +50,12 @@ impl Drop for Ending<'_> {
         let environment = self.environment;
         let (answer, computed) = environment.conclude(&invocation, result, self.took);
         // First the environment is free again, then the caller hears: its next invoke is warm.
+        let begun = invocation.begun;
         match self.frees {
             true => environment
                 .generation
-                .release(&environment.slot, self.held, computed),
-            false => environment.generation.broke(),
+                .release(&environment.slot, begun, computed),
+            false => environment.generation.broke(begun),
         }
         invocation.end(Ok(answer));
     }

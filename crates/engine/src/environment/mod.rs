@@ -219,7 +219,7 @@ impl Environment {
 }
 
 /// CPU that goes with memory: 1,769 MB have one core.
-fn cpu_millicores(memory_mb: u32) -> u32 {
+pub(crate) fn cpu_millicores(memory_mb: u32) -> u32 {
     (memory_mb * 1_000).div_ceil(Limits::MEMORY_MB_PER_CORE)
 }
 

@@ -12,7 +12,7 @@
 
 use super::queue::{Queue, Step};
 use super::{Pools, watch};
-use crate::environment::{Host, Slot, boot};
+use crate::environment::{Host, Slot, boot, cpu_millicores};
 use crate::invocation::Invocation;
 use crate::invoke::{Error, ThrottleReason};
 use crate::start::{Clock, FunctionStarts};
@@ -42,6 +42,7 @@ impl Generation {
         let queue = Mutex::new(Queue::new(
             host.launches.processors(),
             host.launches.at_once(),
+            cpu_millicores(function.settings.memory_mb) as usize,
         ));
         Self {
             function,
@@ -207,17 +208,18 @@ impl Generation {
             .collect()
     }
 
-    /// An environment has ended an invoke that had it for so long, and is ready for another. What the invoke used of
+    /// An environment has ended an invoke that it got then, and is ready for another. What the invoke used of
     /// the processors, if that is known and no start was part of it.
-    pub(crate) fn release(&self, slot: &Arc<Slot>, held: Duration, computed: Option<Duration>) {
+    pub(crate) fn release(&self, slot: &Arc<Slot>, begun: Instant, computed: Option<Duration>) {
+        let now = Instant::now();
         let mut queue = self.lock();
-        queue.freed(held, computed);
+        queue.freed(begun, now, computed);
         Self::hand_on(slot, queue);
     }
 
-    /// An environment has ended with its invoke.
-    pub(crate) fn broke(&self) {
-        self.lock().broke();
+    /// An environment has ended with an invoke that it got then.
+    pub(crate) fn broke(&self, begun: Instant) {
+        self.lock().broke(begun);
     }
 
     /// Gives an environment an invocation that waits, or lets it rest.

@@ -17,12 +17,18 @@ use tokio::time::Instant;
 /// What a generation knows of its environments and its callers.
 pub(super) struct Queue {
     processors: usize,
-    /// Environments that keep these busy, though each waits now and then: as many as may start at a time.
+    /// Environments that may start at a time.
+    at_once: usize,
+    /// Environments that keep the processors busy, though each waits now and then, or has but a share of one.
     few: usize,
     /// The one that became idle last is at the end.
     idle: Vec<Arc<Slot>>,
     /// Environments that have an invocation.
     busy: usize,
+    /// Of them, those of which nothing more is expected.
+    stalled: usize,
+    /// When these were written off.
+    written_off: Instant,
     /// Bounded by the account's concurrency.
     waiting: VecDeque<Invocation>,
     /// Environments before the end of their INIT.
@@ -49,12 +55,16 @@ pub(super) enum Step {
 }
 
 impl Queue {
-    pub(super) fn new(processors: usize, few: usize) -> Self {
+    /// Each environment has so many thousandths of a processor.
+    pub(super) fn new(processors: usize, at_once: usize, millicores: usize) -> Self {
         Self {
             processors,
-            few,
+            at_once,
+            few: at_once.max((at_once * 1_000).div_ceil(millicores)),
             idle: Vec::new(),
             busy: 0,
+            stalled: 0,
+            written_off: Instant::now(),
             waiting: VecDeque::new(),
             booting: 0,
             launching: 0,
@@ -83,20 +93,23 @@ impl Queue {
 
     /// One that its environment never began comes before all others.
     pub(super) fn wait_again(&mut self, invocation: Invocation) {
-        self.busy = self.busy.saturating_sub(1);
+        self.left(invocation.begun);
         self.waiting.push_front(invocation);
     }
 
     /// What to do now. To be asked again after a start, an end, and when the first one is due.
-    pub(super) fn step(&self, now: Instant) -> Step {
+    pub(super) fn step(&mut self, now: Instant) -> Step {
         let late = self.late(now);
+        if late > 0 && self.waiting.len() <= self.soon_served() {
+            self.write_off(now);
+        }
         if late == 0 && self.suffice(self.waiting.len()) {
             return Step::Wait;
         }
         if !self.idle.is_empty() && !self.waiting.is_empty() {
             return Step::Serve;
         }
-        match self.wanting(late) > self.booting && self.launching < self.few {
+        match self.wanting(late) > self.booting && self.launching < self.at_once {
             true => Step::Launch,
             false => Step::Wait,
         }
@@ -174,15 +187,29 @@ impl Queue {
         self.pace.started(took);
     }
 
-    /// One has ended an invoke: it had it for so long, and used so much CPU time, if that is known.
-    pub(super) fn freed(&mut self, held: Duration, computed: Option<Duration>) {
-        self.pace.held(held, computed);
-        self.busy = self.busy.saturating_sub(1);
+    /// One has ended an invoke that it got then, and used so much CPU time, if that is known.
+    pub(super) fn freed(&mut self, begun: Instant, now: Instant, computed: Option<Duration>) {
+        self.pace
+            .held(now.saturating_duration_since(begun), computed);
+        self.left(begun);
     }
 
-    /// One has ended with its invoke.
-    pub(super) fn broke(&mut self) {
+    /// One has ended with an invoke that it got then.
+    pub(super) fn broke(&mut self, begun: Instant) {
+        self.left(begun);
+    }
+
+    /// One has lost an invoke that it got then.
+    fn left(&mut self, begun: Instant) {
         self.busy = self.busy.saturating_sub(1);
+        let stalled = self.stalled > 0 && begun <= self.written_off;
+        self.stalled = (self.stalled - usize::from(stalled)).min(self.busy);
+    }
+
+    /// All that wait were to be served by now: whatever is busy may hang, until it proves that it does not.
+    fn write_off(&mut self, now: Instant) {
+        self.stalled = self.busy;
+        self.written_off = now;
     }
 
     /// The next invocation for an environment that is free, unless others do as well without it.
@@ -225,8 +252,7 @@ impl Queue {
 
     /// Those that want an environment of their own.
     fn wanting(&self, late: usize) -> usize {
-        let served = self.pace.soon_served(self.busy);
-        late.max(self.waiting.len().saturating_sub(served))
+        late.max(self.waiting.len().saturating_sub(self.soon_served()))
     }
 
     /// Those that have waited for long enough.
@@ -238,9 +264,21 @@ impl Queue {
 
     /// Whether those that are busy go through such a queue faster than with the help of others that rest.
     fn suffice(&self, waiting: usize) -> bool {
-        self.busy >= self.few
-            && self.pace.computes_for_moments(self.busy, self.processors)
-            && waiting <= self.pace.soon_served(self.busy)
+        self.at_work() >= self.few
+            && self
+                .pace
+                .computes_for_moments(self.at_work(), self.processors)
+            && waiting <= self.soon_served()
+    }
+
+    /// How many of a queue get an environment that is busy before one would have started.
+    fn soon_served(&self) -> usize {
+        self.pace.soon_served(self.at_work())
+    }
+
+    /// Environments that are expected to be free in their time.
+    fn at_work(&self) -> usize {
+        self.busy - self.stalled
     }
 }
 

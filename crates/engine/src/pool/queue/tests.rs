@@ -30,12 +30,18 @@ fn slot() -> Arc<Slot> {
     Arc::new(Slot::new(START, START, None))
 }
 
+/// One ends an invoke of that length.
+fn free(queue: &mut Queue, hold: Duration) {
+    let now = Instant::now();
+    queue.freed(now - hold, now, Some(hold.min(MOMENT / 2)));
+}
+
 /// So many environments that rest, after one invoke of that length.
 fn rested(count: usize, hold: Duration) -> Queue {
-    let mut queue = Queue::new(PROCESSORS, FEW);
+    let mut queue = Queue::new(PROCESSORS, FEW, 1_000);
     queue.started(START);
     queue.busy += 1;
-    queue.freed(hold, Some(hold.min(MOMENT / 2)));
+    free(&mut queue, hold);
     for _ in 0..count {
         queue.rest(&slot());
     }
@@ -63,7 +69,7 @@ fn launches(queue: &mut Queue) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn before_anything_is_known_each_gets_its_own() {
-    let mut queue = Queue::new(PROCESSORS, FEW);
+    let mut queue = Queue::new(PROCESSORS, FEW, 1_000);
     assert!(call(&mut queue) && call(&mut queue));
     assert_eq!(launches(&mut queue), 2);
     for _ in 0..8 {
@@ -111,7 +117,7 @@ async fn those_that_compute_for_moments_keep_to_few() {
     let waiting = (0..64).filter(|_| call(&mut queue)).count();
     assert_eq!(waiting, 64 - FEW);
     assert_eq!(queue.step(Instant::now()), Step::Wait);
-    queue.freed(MOMENT, Some(MOMENT / 2));
+    free(&mut queue, MOMENT);
     assert!(queue.next().is_some(), "one that ends takes the next");
 }
 
@@ -120,10 +126,10 @@ async fn surplus_environments_come_to_rest_while_others_wait() {
     let mut queue = rested(64, MOMENT);
     queue.busy = 30;
     queue.wait(invocation());
-    queue.freed(MOMENT, Some(MOMENT / 2));
+    free(&mut queue, MOMENT);
     assert!(queue.next().is_none(), "29 are enough");
     queue.busy = FEW;
-    queue.freed(MOMENT, Some(MOMENT / 2));
+    free(&mut queue, MOMENT);
     assert!(queue.next().is_some(), "three are not");
 }
 
@@ -140,6 +146,51 @@ async fn where_all_few_hang_those_that_wait_get_others_that_rest() {
         assert!(queue.serve().is_some());
     }
     assert_eq!(queue.step(Instant::now()), Step::Launch);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_hang_are_not_waited_for_again() {
+    let mut queue = rested(2 * FEW + 2, MOMENT);
+    assert_eq!((0..=FEW).filter(|_| call(&mut queue)).count(), 1);
+    advance(START).await;
+    assert_eq!(queue.step(Instant::now()), Step::Serve);
+    assert!(queue.serve().is_some());
+    for _ in 1..FEW {
+        assert!(!call(&mut queue), "another rests");
+    }
+    assert!(call(&mut queue), "as many as are enough are at work again");
+    assert_eq!(queue.step(Instant::now()), Step::Wait);
+    advance(2 * MOMENT).await;
+    free(&mut queue, MOMENT);
+    assert!(queue.next().is_some(), "three are not enough");
+    for _ in 0..FEW {
+        free(&mut queue, 2 * START);
+    }
+    assert_eq!((queue.busy, queue.stalled), (FEW, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_were_only_slow_are_counted_on_again() {
+    let mut queue = rested(2 * FEW, MOMENT);
+    assert_eq!((0..=FEW).filter(|_| call(&mut queue)).count(), 1);
+    advance(START).await;
+    assert_eq!(queue.step(Instant::now()), Step::Serve);
+    assert_eq!(queue.stalled, FEW);
+    for left in (0..FEW).rev() {
+        free(&mut queue, MOMENT);
+        assert_eq!(queue.stalled, left);
+        assert_eq!(queue.next().is_some(), left == FEW - 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_a_share_of_a_processor_needs_more_to_keep_it_busy() {
+    let few = FEW * 1_000 / 125;
+    let mut queue = Queue {
+        few: Queue::new(PROCESSORS, FEW, 125).few,
+        ..rested(64, MOMENT)
+    };
+    assert_eq!((0..64).filter(|_| call(&mut queue)).count(), 64 - few);
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,6 +239,6 @@ async fn a_retired_generation_serves_those_that_wait_with_all_it_has() {
     queue.busy = 30;
     queue.wait(invocation());
     assert_eq!(queue.retire().len(), 64);
-    queue.freed(MOMENT, Some(MOMENT / 2));
+    free(&mut queue, MOMENT);
     assert!(queue.next().is_some());
 }
