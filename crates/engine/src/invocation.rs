@@ -17,6 +17,8 @@ pub(crate) struct Invocation {
     pub(crate) invoked_arn: Bytes,
     /// When it was accepted.
     pub(crate) accepted: Timestamp,
+    /// Since when it has wanted an environment.
+    pub(crate) queued: Instant,
     /// When an environment got it.
     pub(crate) begun: Instant,
     /// When its clock began: as its event was handed over, or as a program was started for it.
@@ -36,13 +38,14 @@ impl Invocation {
         let accepted = now();
         let trace =
             crate::trace::header(request.trace.as_deref(), accepted.0.unsigned_abs() / 1_000);
-        let begun = Instant::now();
+        let queued = Instant::now();
         let invocation = Self {
             request,
             trace,
             invoked_arn,
             accepted,
-            begun,
+            queued,
+            begun: queued,
             started: None,
             reply,
             permit,

@@ -114,7 +114,7 @@ impl Owner {
                     self.bereave(Failure::TimedOut(super::slot::INIT_LIMIT))
                         .await;
                 }
-                Duty::TimedOut(invocation) => self.time_out(invocation).await,
+                Duty::TimedOut(invocation) => self.time_out(*invocation).await,
             }
         }
         self.destroy().await;

@@ -82,7 +82,7 @@ pub(crate) enum Duty {
     /// The runtime said that it cannot start.
     InitFailed(Failure),
     /// The invocation's time is up.
-    TimedOut(Invocation),
+    TimedOut(Box<Invocation>),
     /// Idle for long enough to stand still.
     Freeze,
     /// Idle for too long.
@@ -332,7 +332,8 @@ impl Slot {
         }
         state.runtime = Runtime::Started;
         state.id = None;
-        state.invocation.take().map_or(Duty::Reap, Duty::TimedOut)
+        let late = state.invocation.take().map(Box::new);
+        late.map_or(Duty::Reap, Duty::TimedOut)
     }
 
     fn freeze_due(&self, state: &State) -> Option<Instant> {

@@ -10,7 +10,7 @@
 //!
 //! Refuses: what an environment does with an invocation. Its lock is the function's own.
 
-use super::queue::{Queue, Step};
+use super::queue::Queue;
 use super::{Pools, watch};
 use crate::environment::{Host, Slot, boot, cpu_millicores};
 use crate::invocation::Invocation;
@@ -91,50 +91,43 @@ impl Generation {
             drop(queue);
             return slot.begin(invocation);
         }
-        let now = invocation.begun;
+        let now = invocation.queued;
         queue.wait(invocation);
         self.advance(queue, now);
     }
 
-    /// Does the next thing for those that wait, and has somebody look after the others.
-    fn advance(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>, now: Instant) -> Step {
-        let step = queue.step(now);
-        let served = match step {
-            Step::Serve => queue.serve(),
-            Step::Launch | Step::Wait => None,
-        };
+    /// Does what is due for those that wait, and has somebody look after the others.
+    fn advance(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>, now: Instant) {
+        let due = queue.due(now);
         let watch = queue.begin_watch();
         drop(queue);
         if watch {
             tokio::spawn(watch::over(Arc::clone(self)));
         }
-        if let Some((slot, invocation)) = served {
+        for (slot, invocation) in due.served {
             slot.begin(invocation);
-        } else if step == Step::Launch && self.find_room() {
-            self.launch(now);
-        } else if step == Step::Launch {
-            self.refuse(now);
         }
-        step
+        for launched in 0..due.launches {
+            if !self.find_room() {
+                return self.refuse(due.launches - launched, now);
+            }
+            self.launch(due.asked);
+        }
     }
 
-    /// Has an environment made, if one is wanted still after room was sought.
-    fn launch(self: &Arc<Self>, now: Instant) {
-        let mut queue = self.lock();
-        if queue.step(now) != Step::Launch {
-            self.advance(queue, now);
-            return;
-        }
-        let asked = queue.launch().unwrap_or(now);
-        drop(queue);
+    /// Has an environment made that is in the books already.
+    fn launch(self: &Arc<Self>, asked: Instant) {
         let clock = Clock::begin(Start::Cold, asked);
         let host = Arc::clone(&self.host);
         self.host.owners.spawn(boot(host, Arc::clone(self), clock));
     }
 
-    /// There is no room: those for whom none of the others is free in a moment cannot be served.
-    fn refuse(&self, now: Instant) {
-        let refused = self.lock().take_refused(now);
+    /// There is no room for so many: those for whom none of the others is free in a moment cannot be served.
+    fn refuse(&self, launches: usize, now: Instant) {
+        let mut queue = self.lock();
+        queue.give_back(launches);
+        let refused = queue.take_refused(now);
+        self.forget_if_empty(queue);
         let reason = ThrottleReason::ConcurrentInvocationLimitExceeded;
         for invocation in refused {
             invocation.end(Err(Error::Throttled(reason)));
@@ -156,7 +149,7 @@ impl Generation {
     /// Does what has become due. When to look again, if anybody waits still.
     pub(super) fn look(self: &Arc<Self>) -> Option<Instant> {
         let now = Instant::now();
-        while self.advance(self.lock(), now) == Step::Serve {}
+        self.advance(self.lock(), now);
         self.lock().next_look(now)
     }
 
@@ -179,7 +172,7 @@ impl Generation {
         let mut queue = self.lock();
         queue.booting -= 1;
         queue.started(took);
-        Self::hand_on(slot, queue);
+        Self::hand_on(slot, queue, Instant::now());
     }
 
     /// An environment has had its turn to start: another one may have it.
@@ -214,17 +207,19 @@ impl Generation {
         let now = Instant::now();
         let mut queue = self.lock();
         queue.freed(begun, now, computed);
-        Self::hand_on(slot, queue);
+        Self::hand_on(slot, queue, now);
     }
 
     /// An environment has ended with an invoke that it got then.
-    pub(crate) fn broke(&self, begun: Instant) {
-        self.lock().broke(begun);
+    pub(crate) fn broke(self: &Arc<Self>, begun: Instant) {
+        let mut queue = self.lock();
+        queue.broke(begun);
+        self.advance(queue, Instant::now());
     }
 
     /// Gives an environment an invocation that waits, or lets it rest.
-    fn hand_on(slot: &Arc<Slot>, mut queue: MutexGuard<'_, Queue>) {
-        if let Some(invocation) = queue.next() {
+    fn hand_on(slot: &Arc<Slot>, mut queue: MutexGuard<'_, Queue>, now: Instant) {
+        if let Some(invocation) = queue.next(now) {
             drop(queue);
             slot.begin(invocation);
         } else if queue.retired {
@@ -237,8 +232,12 @@ impl Generation {
 
     /// An environment ended before the end of its INIT. An invocation for which no other is on its way shares
     /// its fate, and counts as its own until that is told.
-    pub(crate) fn boot_failed(&self) -> Option<Invocation> {
-        self.lock().boot_failed(Instant::now())
+    pub(crate) fn boot_failed(self: &Arc<Self>) -> Option<Invocation> {
+        let now = Instant::now();
+        let mut queue = self.lock();
+        let invocation = queue.boot_failed(now);
+        self.advance(queue, now);
+        invocation
     }
 
     /// Takes an idle environment out, so that nobody else gets it; false if somebody just did.
@@ -257,7 +256,11 @@ impl Generation {
     pub(crate) fn ended(&self) {
         let mut queue = self.lock();
         queue.environments -= 1;
-        let empty = queue.environments == 0;
+        self.forget_if_empty(queue);
+    }
+
+    fn forget_if_empty(&self, queue: MutexGuard<'_, Queue>) {
+        let empty = queue.is_empty();
         drop(queue);
         if let Some(pools) = self.pools.upgrade().filter(|_| empty) {
             pools.forget(self);

@@ -76,10 +76,15 @@ impl Pace {
         share && computed <= nanos(COMPUTED_MAX) && self.shortest.get() <= nanos(BRIEF)
     }
 
+    /// None, where an invoke takes longer than that: of many that sleep some are free sooner, but each has its own.
     fn served(&self, within: Duration, busy: usize) -> usize {
-        let Some(hold) = self.hold.0 else { return 0 };
-        let served = nanos(within) * busy as u64 / hold.max(1);
-        usize::try_from(served).unwrap_or(usize::MAX)
+        let within = nanos(within);
+        match self.hold.0 {
+            Some(hold) if hold <= within => {
+                usize::try_from(within * busy as u64 / hold.max(1)).unwrap_or(usize::MAX)
+            }
+            Some(_) | None => 0,
+        }
     }
 }
 
@@ -177,6 +182,11 @@ mod tests {
         );
         assert_eq!(pace(1, 1_000, 10).soon_served(1), 5);
         assert_eq!(pace(20, 100_000, 10).served_without_room(3), 30);
+        assert_eq!(
+            pace(20, 30_000, 10).soon_served(100),
+            0,
+            "as many as they are"
+        );
     }
 
     #[test]

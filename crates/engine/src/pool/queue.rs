@@ -43,9 +43,20 @@ pub(super) struct Queue {
     pace: Pace,
 }
 
-/// What is to be done for those that wait.
+/// All that is to be done for those that wait; in the books it is done.
+#[derive(Debug)]
+pub(super) struct Due {
+    /// Environments that rested, and for whom.
+    pub(super) served: Vec<(Arc<Slot>, Invocation)>,
+    /// Environments that are to be made.
+    pub(super) launches: usize,
+    /// Since when these are wanted.
+    pub(super) asked: Instant,
+}
+
+/// A part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+enum Step {
     /// The first one gets an environment that rests.
     Serve,
     /// One more environment is to be made.
@@ -91,14 +102,34 @@ impl Queue {
         self.waiting.push_back(invocation);
     }
 
-    /// One that its environment never began comes before all others.
+    /// One that its environment never began comes before all that came later.
     pub(super) fn wait_again(&mut self, invocation: Invocation) {
         self.left(invocation.begun);
-        self.waiting.push_front(invocation);
+        let earlier = |one: &Invocation| one.queued <= invocation.queued;
+        let place = self.waiting.partition_point(earlier);
+        self.waiting.insert(place, invocation);
     }
 
-    /// What to do now. To be asked again after a start, an end, and when the first one is due.
-    pub(super) fn step(&mut self, now: Instant) -> Step {
+    /// All that is to be done now. To be asked again after a start, an end, and when the first one is due.
+    pub(super) fn due(&mut self, now: Instant) -> Due {
+        let mut due = Due {
+            served: Vec::new(),
+            launches: 0,
+            asked: self.waiting.back().map_or(now, |last| last.queued),
+        };
+        loop {
+            match self.step(now) {
+                Step::Serve => due.served.extend(self.serve()),
+                Step::Launch => {
+                    self.launch();
+                    due.launches += 1;
+                }
+                Step::Wait => return due,
+            }
+        }
+    }
+
+    fn step(&mut self, now: Instant) -> Step {
         let late = self.late(now);
         if late > 0 && self.waiting.len() <= self.soon_served() {
             self.write_off(now);
@@ -116,7 +147,7 @@ impl Queue {
     }
 
     /// The first that waits, and the environment for it.
-    pub(super) fn serve(&mut self) -> Option<(Arc<Slot>, Invocation)> {
+    fn serve(&mut self) -> Option<(Arc<Slot>, Invocation)> {
         let invocation = self.waiting.pop_front()?;
         let Some(slot) = self.idle.pop() else {
             self.waiting.push_front(invocation);
@@ -126,12 +157,18 @@ impl Queue {
         Some((slot, invocation))
     }
 
-    /// One more environment is on its way. Since when it is wanted.
-    pub(super) fn launch(&mut self) -> Option<Instant> {
+    /// One more environment is on its way.
+    fn launch(&mut self) {
         self.booting += 1;
         self.launching += 1;
         self.environments += 1;
-        self.waiting.back().map(|last| last.begun)
+    }
+
+    /// So many that were to be made are not: there is no room for them.
+    pub(super) fn give_back(&mut self, launches: usize) {
+        self.booting -= launches;
+        self.launching -= launches;
+        self.environments -= launches;
     }
 
     /// Whether an environment that waits for its turn to start is still wanted.
@@ -155,13 +192,14 @@ impl Queue {
         if self.pace.served_without_room(self.busy) == 0 {
             return self.waiting.split_off(kept);
         }
-        let given_up = |one: &Invocation| now.saturating_duration_since(one.begun) >= WITHOUT_ROOM;
+        let given_up = |one: &Invocation| now.saturating_duration_since(one.queued) >= WITHOUT_ROOM;
         let count = self.waiting.partition_point(given_up);
         let last = count.min(self.waiting.len() - kept);
         self.waiting.drain(..last).collect()
     }
 
     pub(super) fn take_all(&mut self) -> VecDeque<Invocation> {
+        self.watched = false;
         std::mem::take(&mut self.waiting)
     }
 
@@ -175,7 +213,7 @@ impl Queue {
     /// When to look again; never, if nobody waits.
     pub(super) fn next_look(&mut self, now: Instant) -> Option<Instant> {
         let patience = self.pace.patience();
-        let due = self.waiting.front().map(|first| first.begun + patience);
+        let due = self.waiting.front().map(|first| first.queued + patience);
         self.watched = due.is_some();
         due.map(|due| if due > now { due } else { now + patience })
     }
@@ -213,8 +251,8 @@ impl Queue {
     }
 
     /// The next invocation for an environment that is free, unless others do as well without it.
-    pub(super) fn next(&mut self) -> Option<Invocation> {
-        if !self.retired && self.suffice(self.waiting.len()) {
+    pub(super) fn next(&mut self, now: Instant) -> Option<Invocation> {
+        if !self.retired && self.late(now) == 0 && self.suffice(self.waiting.len()) {
             return None;
         }
         let invocation = self.waiting.pop_front()?;
@@ -259,7 +297,7 @@ impl Queue {
     fn late(&self, now: Instant) -> usize {
         let patience = self.pace.patience();
         self.waiting
-            .partition_point(|one| now.saturating_duration_since(one.begun) >= patience)
+            .partition_point(|one| now.saturating_duration_since(one.queued) >= patience)
     }
 
     /// Whether those that are busy go through such a queue faster than with the help of others that rest.

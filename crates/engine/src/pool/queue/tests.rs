@@ -60,11 +60,7 @@ fn call(queue: &mut Queue) -> bool {
 
 /// Starts that are asked for now.
 fn launches(queue: &mut Queue) -> usize {
-    let before = queue.booting;
-    while queue.step(Instant::now()) == Step::Launch {
-        queue.launch();
-    }
-    queue.booting - before
+    queue.due(Instant::now()).launches
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,6 +82,60 @@ async fn sleepers_get_an_environment_each_at_once() {
         assert!(call(&mut queue));
         assert_eq!(launches(&mut queue), 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_sleepers_are_no_reason_to_wait_for_one() {
+    let mut queue = rested(0, 2 * START);
+    queue.busy = 100;
+    assert!(call(&mut queue));
+    assert_eq!(launches(&mut queue), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_have_waited_in_vain_get_their_own_at_one_time() {
+    let mut queue = rested(0, START / 7);
+    queue.busy = FEW;
+    for _ in 0..FEW {
+        assert!(call(&mut queue));
+    }
+    assert_eq!(launches(&mut queue), 0);
+    advance(START).await;
+    assert_eq!(queue.due(Instant::now()).launches, FEW);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_waited_in_vain_gets_what_becomes_ready() {
+    let mut queue = rested(0, MOMENT);
+    queue.busy = FEW;
+    assert!(call(&mut queue));
+    assert!(queue.next(Instant::now()).is_none());
+    advance(START).await;
+    assert!(queue.next(Instant::now()).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_keeps_its_place_and_its_time() {
+    let mut queue = rested(1, START / 7);
+    let slot = queue.take_idle().unwrap();
+    let mut first = invocation();
+    advance(START / 2).await;
+    assert!(call(&mut queue));
+    advance(START / 2).await;
+    slot.begin(first);
+    first = slot.take_unseen().unwrap();
+    queue.wait_again(first);
+    assert_eq!(queue.late(Instant::now()), 1);
+    assert!(queue.waiting[0].queued < queue.waiting[1].queued);
+    assert!(queue.next_look(Instant::now()).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_given_up_leaves_nobody_who_watches() {
+    let mut queue = rested(0, MOMENT);
+    assert!(call(&mut queue) && queue.begin_watch());
+    assert_eq!(queue.take_all().len(), 1);
+    assert!(call(&mut queue) && queue.begin_watch(), "the next one");
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +168,10 @@ async fn those_that_compute_for_moments_keep_to_few() {
     assert_eq!(waiting, 64 - FEW);
     assert_eq!(queue.step(Instant::now()), Step::Wait);
     free(&mut queue, MOMENT);
-    assert!(queue.next().is_some(), "one that ends takes the next");
+    assert!(
+        queue.next(Instant::now()).is_some(),
+        "one that ends takes the next"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,10 +180,10 @@ async fn surplus_environments_come_to_rest_while_others_wait() {
     queue.busy = 30;
     queue.wait(invocation());
     free(&mut queue, MOMENT);
-    assert!(queue.next().is_none(), "29 are enough");
+    assert!(queue.next(Instant::now()).is_none(), "29 are enough");
     queue.busy = FEW;
     free(&mut queue, MOMENT);
-    assert!(queue.next().is_some(), "three are not");
+    assert!(queue.next(Instant::now()).is_some(), "three are not");
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,11 +194,8 @@ async fn where_all_few_hang_those_that_wait_get_others_that_rest() {
     let look = queue.next_look(Instant::now()).unwrap();
     assert_eq!(look, Instant::now() + START);
     advance(START).await;
-    for _ in 0..2 {
-        assert_eq!(queue.step(Instant::now()), Step::Serve);
-        assert!(queue.serve().is_some());
-    }
-    assert_eq!(queue.step(Instant::now()), Step::Launch);
+    let due = queue.due(Instant::now());
+    assert_eq!((due.served.len(), due.launches), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,8 +203,7 @@ async fn those_that_hang_are_not_waited_for_again() {
     let mut queue = rested(2 * FEW + 2, MOMENT);
     assert_eq!((0..=FEW).filter(|_| call(&mut queue)).count(), 1);
     advance(START).await;
-    assert_eq!(queue.step(Instant::now()), Step::Serve);
-    assert!(queue.serve().is_some());
+    assert_eq!(queue.due(Instant::now()).served.len(), 1);
     for _ in 1..FEW {
         assert!(!call(&mut queue), "another rests");
     }
@@ -162,7 +211,7 @@ async fn those_that_hang_are_not_waited_for_again() {
     assert_eq!(queue.step(Instant::now()), Step::Wait);
     advance(2 * MOMENT).await;
     free(&mut queue, MOMENT);
-    assert!(queue.next().is_some(), "three are not enough");
+    assert!(queue.next(Instant::now()).is_some(), "three are not enough");
     for _ in 0..FEW {
         free(&mut queue, 2 * START);
     }
@@ -179,7 +228,7 @@ async fn those_that_were_only_slow_are_counted_on_again() {
     for left in (0..FEW).rev() {
         free(&mut queue, MOMENT);
         assert_eq!(queue.stalled, left);
-        assert_eq!(queue.next().is_some(), left == FEW - 1);
+        assert_eq!(queue.next(Instant::now()).is_some(), left == FEW - 1);
     }
 }
 
@@ -240,5 +289,5 @@ async fn a_retired_generation_serves_those_that_wait_with_all_it_has() {
     queue.wait(invocation());
     assert_eq!(queue.retire().len(), 64);
     free(&mut queue, MOMENT);
-    assert!(queue.next().is_some());
+    assert!(queue.next(Instant::now()).is_some());
 }
