@@ -64,7 +64,10 @@ def wait_for(server, count):
 
 def publish(server, code, **settings):
     name = Deployer(server.client())({"index.py": code}, "python", SnapStart={"ApplyOn": "PublishedVersions"}, **settings)
-    server.client().publish_version(FunctionName=name)
+    published = server.client().publish_version(FunctionName=name)
+    assert (published["State"], published["StateReasonCode"]) == ("Pending", "Creating")
+    server.client().get_waiter("published_version_active").wait(
+        FunctionName=name, Qualifier="1", WaiterConfig={"Delay": 0.05, "MaxAttempts": 400})
     return name
 
 

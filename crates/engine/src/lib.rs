@@ -36,7 +36,7 @@ use code::Trees;
 use egress::Gateway;
 use environment::Host;
 use functions::Functions;
-use lambkin_model::{FunctionName, Limits, Qualifier, Scope};
+use lambkin_model::{Function, FunctionName, Limits, Qualifier, Scope};
 use lambkin_sandbox::Spawner;
 use lambkin_store::Store;
 use memory::Memory;
@@ -199,6 +199,11 @@ impl Engine {
     ) -> Option<Vec<PastStart>> {
         let function = self.0.functions.find(name, qualifier)?;
         Some(self.0.host.starts.read(&function))
+    }
+
+    /// Whether a version with SnapStart is being loaded; until then its environments are started as any others.
+    pub fn is_loading(&self, version: &Function) -> bool {
+        self.0.host.templates.is_making(version)
     }
 
     /// What every environment is made of on this machine.

@@ -96,6 +96,13 @@ impl Templates {
         None
     }
 
+    /// Whether the template of this version is on its way.
+    pub(crate) fn is_making(&self, function: &Function) -> bool {
+        let key = (function.name.clone(), function.version);
+        function.snap_start()
+            && matches!(self.lock().get(&key), Some(kept) if matches!(kept.state, State::Making))
+    }
+
     /// Forgets that of a version, or those of all of a function's. Returns how many bytes are taken still.
     pub(crate) fn forget(&self, name: &FunctionName, version: Option<Version>) -> u64 {
         let mut all = self.lock();

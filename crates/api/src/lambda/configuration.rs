@@ -35,8 +35,15 @@ pub(super) struct Shown {
 pub(super) fn shown(engine: &Engine, function: &Function, qualified: bool) -> Shown {
     let updating = function.last_update == Some(LastUpdate::InProgress);
     let version = runtime_version(function, engine.runtimes());
+    let mut configuration = configuration(function, version, qualified);
+    if engine.is_loading(function) {
+        // As on AWS, whose clients wait for a version to become Active before they invoke it.
+        configuration.state = Some(shapes::State::Pending);
+        configuration.state_reason = Some(BEING_CREATED.to_owned());
+        configuration.state_reason_code = Some(StateReasonCode::Creating);
+    }
     Shown {
-        configuration: configuration(function, version, qualified),
+        configuration,
         last_update_status_reason_code: updating.then_some("Creating"),
         isolation: Some(isolation::shown(engine.isolation())),
     }
