@@ -9,6 +9,8 @@ pub const NAMES_BY_STREAM: i32 = 5;
 
 /// Of one that keeps a template: the filter of the program that becomes it, in place of the names.
 pub const FILTER_OF_TEMPLATES: i32 = 4;
+/// Of one that keeps a template: an event file, by which the spawner learns that the program has settled.
+pub const SETTLED: i32 = 5;
 /// Of one that adopts clones: Landlock's rules for them.
 pub const RULES: i32 = 6;
 /// Of one that adopts clones: files by which a process enters the sandbox's control groups, one after the other.

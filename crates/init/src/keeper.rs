@@ -4,7 +4,7 @@
 //! program while it is loaded: connections would be nobody's once it is cloned.
 
 use crate::cloning::{Failure, Restrictions};
-use crate::descriptors::{FILTER, FILTER_OF_TEMPLATES};
+use crate::descriptors::{FILTER, FILTER_OF_TEMPLATES, SETTLED};
 use crate::kernel::child;
 use crate::kernel::filter::{self, sock_filter};
 use crate::kernel::inherited;
@@ -13,7 +13,7 @@ use crate::template::{self, Template, Unfit};
 use crate::{control, message};
 use rustix::process::Pid;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::Command;
 
 /// What it has.
@@ -23,6 +23,8 @@ pub(crate) struct Keeper {
     template: Option<Template>,
     /// From then on others are below, and whoever is in this name space is the template.
     has_settled: bool,
+    /// Tells that to the spawner, which puts nobody below before.
+    settled: OwnedFd,
 }
 
 impl Keeper {
@@ -38,6 +40,7 @@ impl Keeper {
             },
             template: None,
             has_settled: false,
+            settled: inherited::take(SETTLED)?,
         })
     }
 
@@ -64,6 +67,7 @@ impl Keeper {
                 let pid = template.pid();
                 self.template = Some(template);
                 self.has_settled = true;
+                rustix::io::write(&self.settled, &1_u64.to_ne_bytes())?;
                 control::report(&Report::Settled)?;
                 Ok(Some(pid))
             }
@@ -93,6 +97,11 @@ impl Keeper {
             }
             Err(Failure { step, errno }) => not_cloned(id, step, errno),
         }
+    }
+
+    /// No program is started then: it would run beside sandboxes that are below it.
+    pub(crate) fn has_settled(&self) -> bool {
+        self.has_settled
     }
 
     /// Ends what runs here. Nothing is left to be cloned.

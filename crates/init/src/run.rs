@@ -279,6 +279,9 @@ impl Init {
         let started = match argv {
             // A place of clones has no second layer for others.
             _ if self.adoption.is_some() => Err(io::Error::from(Errno::PERM)),
+            _ if self.keeper.as_ref().is_some_and(Keeper::has_settled) => {
+                Err(io::Error::from(Errno::PERM))
+            }
             [path, arguments @ ..] if self.program.is_none() => {
                 let mut command = std::process::Command::new(path);
                 command

@@ -23,7 +23,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use lambkin_init::descriptors::{
-    DOORS, DOORS_MAX, INPUT, NAMES_BY_DATAGRAM, NAMES_BY_STREAM, RULES,
+    DOORS, DOORS_MAX, INPUT, NAMES_BY_DATAGRAM, NAMES_BY_STREAM, RULES, SETTLED,
 };
 use lambkin_init::{ADDRESS_V4, ADDRESS_V6, TUNNEL_V4};
 use rustix::fs::{CWD, Gid, Uid, fchown};
@@ -40,7 +40,7 @@ use crate::failure::{Failure, at};
 use crate::linux::cgroup::{self, Group};
 use crate::linux::mount_spaces::{self, MountSpaces};
 use crate::linux::namespaces::{self, IdMap, IdMaps};
-use crate::linux::nested;
+use crate::linux::nested::{self, Way};
 use crate::linux::privilege::{self, SANDBOX_GID, SANDBOX_UID};
 use crate::linux::seccomp::Holder;
 use crate::linux::{
@@ -148,8 +148,8 @@ pub(crate) enum Part {
     Alone,
     /// None. Pid 1 makes the programs' calls with addresses for them, so that connections lead out of the sandbox.
     Connected,
-    /// Its program becomes a template, for clones in sandboxes below it.
-    Above,
+    /// Its program becomes a template, for clones in sandboxes below it. Pid 1 writes to this when it has.
+    Above(OwnedFd),
     /// As `Connected`, for a clone that comes from the sandbox of this pid 1.
     Below(OwnedFd),
 }
@@ -163,7 +163,7 @@ impl Job {
     }
 
     fn has_others_below(&self) -> bool {
-        matches!(self, Self::Run(Part::Above))
+        matches!(self, Self::Run(Part::Above(_)))
     }
 
     /// Whether pid 1 makes calls with addresses.
@@ -256,8 +256,13 @@ fn start(
     group: Option<&Group>,
     inherited: &Inherited<'_>,
 ) -> Result<(Pid, OwnedFd, Option<i32>), Failure> {
-    let child = || inside(host, blueprint, inherited);
     let Some(above) = blueprint.job.above() else {
+        let child = || {
+            let entered = cgroup::enter(&inherited.entrances);
+            if arrange(host, blueprint, inherited, [None; 2]).is_ok() {
+                inside(host, blueprint, inherited, entered);
+            }
+        };
         let into = group.and_then(Group::clone_fd);
         let started = host
             .spaces
@@ -266,9 +271,21 @@ fn start(
         return Ok((pid, process, None));
     };
     let maps = maps(host, blueprint);
+    let arranged = |Way { above, told }: Way<'_>| -> io::Result<Way<'static>> {
+        arrange(host, blueprint, inherited, [Some(above), Some(told)])?;
+        let (above, told) = (slot(ABOVE), slot(TOLD));
+        Ok(Way { above, told })
+    };
+    let child = || {
+        if descriptors::close_from(ABOVE as i32).is_ok() {
+            let doors = (DOORS as usize..).take(inherited.entrances.len());
+            let doors: Vec<_> = doors.map(slot).take(DOORS_MAX).collect();
+            inside(host, blueprint, inherited, cgroup::enter(&doors));
+        }
+    };
     let nested = host
         .spaces
-        .in_bare(|| nested::clone(above, &maps, child))??;
+        .in_bare(|| nested::clone(above, &maps, arranged, child))??;
     Ok((nested.pid, nested.process, Some(nested.number)))
 }
 
@@ -352,20 +369,29 @@ const TASK: usize = 16;
 const TMP: usize = 17;
 const SPAWNER: usize = 18;
 const TUNNELS: usize = 19;
+/// For those on the way into another sandbox only.
+const ABOVE: usize = 20;
+const TOLD: usize = 21;
 
 fn slot(number: usize) -> BorrowedFd<'static> {
     // SAFETY: only called after `arrange` put a descriptor there, and only `exec` closes it.
     unsafe { BorrowedFd::borrow_raw(number as i32) }
 }
 
-fn inside(host: &Host, blueprint: &Blueprint, inherited: &Inherited<'_>) {
-    profile::begin_inside();
+/// Closes all that the new process does not need.
+fn arrange(
+    host: &Host,
+    blueprint: &Blueprint,
+    inherited: &Inherited<'_>,
+    way: [Option<BorrowedFd<'_>>; 2],
+) -> io::Result<()> {
     let output = match &blueprint.job {
         Job::Run(_) => inherited.output,
         Job::Unpack { package, .. } => package.as_fd(),
     };
     let kept = kept(host, &blueprint.job, inherited);
     let [filter, third, fourth, rules, a, b, c, d, e, input] = kept;
+    let [above, told] = way;
     let slots = [
         Some(inherited.control),
         Some(output),
@@ -387,19 +413,29 @@ fn inside(host: &Host, blueprint: &Blueprint, inherited: &Inherited<'_>) {
         blueprint.tmp.as_ref().map(AsFd::as_fd),
         Some(host.spawner.as_fd()),
         host.tunnels.as_ref().map(AsFd::as_fd),
+        above,
+        told,
     ];
-    let entered = cgroup::enter(&inherited.entrances).map_err(at("join a control group"));
-    if descriptors::arrange(&slots, INIT).is_ok() {
-        let Err(failure) = entered.and_then(|()| become_init(host, blueprint, inherited));
-        // If the spawner cannot be told, it is gone, and so is this process in a moment.
-        let _ = protocol::send(slot(SETUP), &Setup::Failed(failure), &[]);
-    }
+    descriptors::arrange(&slots, INIT)
+}
+
+fn inside(
+    host: &Host,
+    blueprint: &Blueprint,
+    inherited: &Inherited<'_>,
+    entered: rustix::io::Result<()>,
+) {
+    profile::begin_inside();
+    let entered = entered.map_err(at("join a control group"));
+    let Err(failure) = entered.and_then(|()| become_init(host, blueprint, inherited));
+    // If the spawner cannot be told, it is gone, and so is this process in a moment.
+    let _ = protocol::send(slot(SETUP), &Setup::Failed(failure), &[]);
 }
 
 /// What pid 1 finds from `FILTER` on, as told in `lambkin_init::descriptors`.
 fn kept<'a>(
     host: &'a Host,
-    job: &Job,
+    job: &'a Job,
     inherited: &'a Inherited<'a>,
 ) -> [Option<BorrowedFd<'a>>; INIT - 3] {
     let mut kept = [None; INIT - 3];
@@ -408,7 +444,10 @@ fn kept<'a>(
     match job {
         Job::Unpack { .. } | Job::Run(Part::Alone) => return kept,
         Job::Run(Part::Connected | Part::Below(_)) => [kept[1], kept[2]] = [place; 2],
-        Job::Run(Part::Above) => kept[1] = Some(host.filters.templates.as_fd()),
+        Job::Run(Part::Above(settled)) => {
+            kept[1] = Some(host.filters.templates.as_fd());
+            kept[SETTLED as usize - 3] = Some(settled.as_fd());
+        }
     }
     kept[0] = Some(host.filters.programs.as_fd());
     if job.above().is_some() {
@@ -556,7 +595,7 @@ fn renounce(host: &Host, blueprint: &Blueprint) -> Result<(), Failure> {
     }
     let filter = match &blueprint.job {
         Job::Run(Part::Connected | Part::Below(_)) => &host.filters.helper,
-        Job::Run(Part::Above) => &host.filters.keeper,
+        Job::Run(Part::Above(_)) => &host.filters.keeper,
         Job::Run(Part::Alone) | Job::Unpack { .. } => &host.filters.other,
     };
     seccomp::install(filter).map_err(at("install the system-call filter"))?;
@@ -568,7 +607,7 @@ fn renounce(host: &Host, blueprint: &Blueprint) -> Result<(), Failure> {
 /// pid 1 there from looking at it. The clone is put under rules of its own.
 fn restrict_files(job: &Job) -> Result<(), Failure> {
     match job {
-        Job::Run(Part::Above) => Ok(()),
+        Job::Run(Part::Above(_)) => Ok(()),
         Job::Run(Part::Below(_)) => {
             let rules = landlock::rules_of_clones().map_err(at("restrict files"))?;
             let kept = rules.map_or(Ok(()), |rules| descriptors::keep(&rules, RULES));
@@ -611,7 +650,7 @@ fn arguments(host: &Host, job: &Job, inherited: &Inherited<'_>) -> io::Result<Ve
     let words = match job {
         Job::Run(Part::Alone) => run(&[], false),
         Job::Run(Part::Connected) => run(&["network"], host.landlock_has_network),
-        Job::Run(Part::Above) => run(&["template", &doors], has_rules),
+        Job::Run(Part::Above(_)) => run(&["template", &doors], has_rules),
         Job::Run(Part::Below(_)) => run(&["clone", &doors], has_rules),
         Job::Unpack {
             bytes_max,

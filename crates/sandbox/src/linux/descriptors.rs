@@ -21,7 +21,7 @@ pub(crate) fn arrange(slots: &[Option<BorrowedFd<'_>>], kept: usize) -> io::Resu
             })?);
         }
     }
-    close_from(0, ASIDE - 1)?;
+    close(0, ASIDE - 1)?;
     for (index, descriptor) in aside.iter().enumerate().take(slots.len()) {
         let flags = if index < kept { 0 } else { libc::O_CLOEXEC };
         if let Some(descriptor) = descriptor {
@@ -29,7 +29,7 @@ pub(crate) fn arrange(slots: &[Option<BorrowedFd<'_>>], kept: usize) -> io::Resu
             check(unsafe { libc::dup3(*descriptor, index as RawFd, flags) })?;
         }
     }
-    close_from(ASIDE, RawFd::MAX)
+    close_from(ASIDE)
 }
 
 /// Puts a descriptor in the place of another one, to be kept when another program is executed.
@@ -39,7 +39,12 @@ pub(crate) fn keep(descriptor: &OwnedFd, number: RawFd) -> io::Result<()> {
     check(unsafe { libc::dup2(descriptor.as_raw_fd(), number) }).map(drop)
 }
 
-fn close_from(first: RawFd, last: RawFd) -> io::Result<()> {
+/// Closes all from that number on, in a process that `arrange` was for.
+pub(crate) fn close_from(first: RawFd) -> io::Result<()> {
+    close(first, RawFd::MAX)
+}
+
+fn close(first: RawFd, last: RawFd) -> io::Result<()> {
     // SAFETY: closing descriptors touches no memory; the caller's copy of this process uses none of them.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     if result == 0 {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::process::Pid;
 
@@ -186,20 +186,29 @@ const BELOW_MAX: u32 = 4_096;
 type Limit = (&'static str, u32, u32);
 
 /// Forbids more than that; `proc` is a writable /proc. Kernels without one of the kinds have no file for it.
-///
-/// With `has_others_below` there is room for those of other sandboxes, which are made from outside.
-pub(crate) fn forbid_more(proc: BorrowedFd<'_>, has_others_below: bool) -> rustix::io::Result<()> {
+pub(crate) fn forbid_more(proc: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    limit(proc, |(_, alone, _)| *alone)
+}
+
+/// Makes room for those of other sandboxes in the user name space that this process has entered, with all its
+/// capabilities: once nothing of a function runs there any more.
+pub(crate) fn allow_others_below() -> rustix::io::Result<()> {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let proc = open("/proc", flags, Mode::empty())?;
+    limit(proc.as_fd(), |(_, _, with_others)| *with_others)
+}
+
+fn limit(proc: BorrowedFd<'_>, of: impl Fn(&Limit) -> u32) -> rustix::io::Result<()> {
     use rustix::fs::{Mode, OFlags, openat};
     // Without one of its own they would be the machine's.
     if weaken::is_off(Layer::Userns) {
         return Ok(());
     }
-    for (name, alone, with_others) in LIMITS {
-        let limit = if has_others_below { with_others } else { alone };
-        let limit = limit.to_string();
-        let path = format!("sys/user/{name}");
+    for limit in &LIMITS {
+        let path = format!("sys/user/{}", limit.0);
         match openat(proc, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
-            Ok(file) => rustix::io::write(file, limit.as_bytes()).map(drop)?,
+            Ok(file) => rustix::io::write(file, of(limit).to_string().as_bytes()).map(drop)?,
             Err(rustix::io::Errno::NOENT) => {}
             Err(error) => return Err(error),
         }

@@ -1,18 +1,20 @@
 //! A process in new name spaces that are below those of another sandbox, and whose owner is that one's user.
 //!
 //! ```text
-//! spawner ── fork ──▶ first: enters the other's user and process name spaces ── fork ──▶ second: in them; its user
-//!   │ ◀── the second's descriptor ──┘                                                      │ clone3, maps of users
-//!   │ ◀── the new process's descriptor and its number there ───────────────────────────────┘
-//!   └── reaps both; all three are its children
+//! spawner ── fork ──▶ first: closes all that the new process does not need, enters the other's user and process
+//!   │                   │    name spaces ── fork ──▶ second: in them; its user
+//!   │ ◀── the second's descriptor ──┘                  │ clone3, tells, maps of users, tells
+//!   │ ◀── the new process's descriptor and its number there ──┘
+//!   └── all three are its children, and it alone ends and reaps them
 //! ```
 //! A process of that user may enter such name spaces, which nobody else of the other sandbox and no other may.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{
     DumpableBehavior, Pid, WaitId, WaitIdOptions, set_dumpable_behavior, waitid,
 };
@@ -20,19 +22,31 @@ use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 use serde::{Deserialize, Serialize};
 
 use super::namespaces::{self, IdMaps};
+use super::pidfd;
 use super::privilege::{self, SANDBOX_GID, SANDBOX_UID};
 use crate::failure::{Failure, at};
 use crate::protocol;
 
-/// Each step takes less than a millisecond.
-const TIMEOUT: Duration = Duration::from_secs(2);
+/// For all steps, each of which takes less than a millisecond: nobody else gets a sandbox meanwhile.
+const TIMEOUT: Duration = Duration::from_millis(500);
+/// For the death of each that has been killed.
+const END_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A process below another sandbox.
+#[derive(Debug)]
 pub(crate) struct Nested {
     pub(crate) pid: Pid,
     pub(crate) process: OwnedFd,
     /// Its number in the other sandbox.
     pub(crate) number: i32,
+}
+
+/// What those on the way need besides what the new process does.
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a> {
+    /// Pid 1 of the other sandbox.
+    pub(crate) above: BorrowedFd<'a>,
+    pub(crate) told: BorrowedFd<'a>,
 }
 
 /// What the two on the way tell.
@@ -44,13 +58,20 @@ enum Word {
     Made {
         number: i32,
     },
+    /// It has its users.
+    Mapped,
     Failed(Failure),
 }
 
 /// Starts a process that runs `child`, below the sandbox of the pid 1 `above`, and gives it its users.
+///
+/// Before anything of that sandbox could look at one of the three, `arrange` closes whatever the child does not need,
+/// and says where the rest is. Whatever fails, none of them is left; but one that does not die in time, or that nobody
+/// could tell of, stays as a child that the caller does not know.
 pub(crate) fn clone(
     above: BorrowedFd<'_>,
     maps: &IdMaps,
+    arrange: impl FnOnce(Way<'_>) -> io::Result<Way<'static>>,
     child: impl FnOnce(),
 ) -> Result<Nested, Failure> {
     let (ours, theirs) = socketpair(
@@ -60,17 +81,21 @@ pub(crate) fn clone(
         None,
     )
     .map_err(at("make a socket"))?;
-    sockopt::set_socket_timeout(&ours, sockopt::Timeout::Recv, Some(TIMEOUT))
-        .map_err(at("make a socket"))?;
+    let until = Instant::now() + TIMEOUT;
     let (_, first) = namespaces::clone(0, None, || {
-        tell(&theirs, enter(above, &theirs, maps, child));
+        let told = theirs.as_fd();
+        if let Ok(way) = arrange(Way { above, told }) {
+            tell(way, enter(way, maps, child));
+        }
     })
     .map_err(at("fork"))?;
     drop(theirs);
     let mut heard = Heard::default();
-    while !heard.is_all() && heard.hear(&ours) {}
+    while !heard.is_all() && heard.hear(&ours, until) {}
     finish(&first);
-    heard.second.iter().for_each(finish);
+    if let Some(second) = &heard.second {
+        finish(second);
+    }
     heard.end()
 }
 
@@ -79,21 +104,25 @@ pub(crate) fn clone(
 struct Heard {
     second: Option<OwnedFd>,
     made: Option<(OwnedFd, i32)>,
+    is_mapped: bool,
     failure: Option<Failure>,
 }
 
 impl Heard {
     fn is_all(&self) -> bool {
-        self.second.is_some() && self.made.is_some()
+        self.second.is_some() && self.made.is_some() && self.is_mapped
     }
 
-    /// False when there is no more. Whatever fails, both end, and with them their end of the socket.
-    fn hear(&mut self, ours: &OwnedFd) -> bool {
-        match protocol::receive::<Word>(ours) {
-            Ok(Some((Word::Second, mut sent))) => self.second = sent.pop(),
+    /// False when there is no more.
+    fn hear(&mut self, ours: &OwnedFd, until: Instant) -> bool {
+        let heard = await_word(ours, until).and_then(|()| protocol::receive::<Word>(ours));
+        match heard {
+            Ok(Some((Word::Second, mut sent))) => self.second = sent.pop().filter(is_child),
             Ok(Some((Word::Made { number }, mut sent))) => {
-                self.made = sent.pop().map(|process| (process, number));
+                let process = sent.pop().filter(is_child);
+                self.made = process.map(|process| (process, number));
             }
+            Ok(Some((Word::Mapped, _))) => self.is_mapped = true,
             Ok(Some((Word::Failed(failure), _))) => self.failure = Some(failure),
             Ok(None) => return false,
             Err(error) => {
@@ -101,38 +130,63 @@ impl Heard {
                 return false;
             }
         }
-        true
+        self.failure.is_none()
     }
 
     fn end(self) -> Result<Nested, Failure> {
-        let made = match (self.failure, self.made) {
-            (Some(failure), _) => Err(failure),
-            (None, Some(made)) => Ok(made),
-            (None, None) => Err(gone()),
+        let is_all = self.is_all();
+        let gone = || Failure::new("enter another sandbox", rustix::io::Errno::CHILD);
+        let (process, number) = self
+            .made
+            .ok_or_else(|| self.failure.clone().unwrap_or_else(gone))?;
+        let pid = match (is_all, self.failure) {
+            (true, None) => number_of(&process).map_err(at("find a new process")),
+            (_, failure) => Err(failure.unwrap_or_else(gone)),
         };
-        let (process, number) = made?;
-        let pid = number_of(&process).map_err(at("find a new process"))?;
-        Ok(Nested {
-            pid,
-            process,
-            number,
-        })
+        match pid {
+            Ok(pid) => Ok(Nested {
+                pid,
+                process,
+                number,
+            }),
+            Err(failure) => {
+                finish(&process);
+                Err(failure)
+            }
+        }
     }
 }
 
-fn gone() -> Failure {
-    Failure::new("enter another sandbox", rustix::io::Errno::CHILD)
+fn await_word(from: &OwnedFd, until: Instant) -> io::Result<()> {
+    let left = until.saturating_duration_since(Instant::now());
+    match is_ready(from, left)? {
+        true => Ok(()),
+        false => Err(rustix::io::Errno::TIMEDOUT.into()),
+    }
 }
 
-/// Ends and reaps one of the two, which has no more to do.
-fn finish(process: &OwnedFd) {
+fn is_ready(descriptor: &OwnedFd, left: Duration) -> io::Result<bool> {
+    let left = Timespec::try_from(left).map_err(io::Error::other)?;
+    let mut wanted = [PollFd::new(descriptor, PollFlags::IN)];
+    Ok(poll(&mut wanted, Some(&left))? > 0)
+}
+
+/// Of anybody else's nothing is to be ended or kept.
+fn is_child(process: &OwnedFd) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    waitid(WaitId::PidFd(process.as_fd()), options).is_ok()
+}
+
+/// Ends and reaps one that has no more to do; false if it has not died in time.
+pub(crate) fn finish(process: &OwnedFd) -> bool {
     // It is a child of this process, and dying: there is no other answer to act upon.
-    let _ = super::pidfd::kill(process);
-    let _ = waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED);
+    let _ = pidfd::kill(process);
+    let _ = is_ready(process, END_TIMEOUT);
+    pidfd::reap(process)
 }
 
 /// As /proc of this process's own name space tells it.
-fn number_of(process: &OwnedFd) -> io::Result<Pid> {
+pub(crate) fn number_of(process: &OwnedFd) -> io::Result<Pid> {
     let path = format!("/proc/self/fdinfo/{}", process.as_raw_fd());
     let told = std::fs::read_to_string(path)?;
     let line = told.lines().find_map(|line| line.strip_prefix("Pid:"));
@@ -142,32 +196,28 @@ fn number_of(process: &OwnedFd) -> io::Result<Pid> {
         .ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))
 }
 
-// ---- from here on: the two on the way ----
+// ---- from here on: the two on the way, with nothing open but what `arrange` has left ----
 
-fn tell(to: &OwnedFd, result: Result<(), Failure>) {
+fn tell(way: Way<'_>, result: Result<(), Failure>) {
     if let Err(failure) = result {
         // Whoever cannot be told is gone.
-        let _ = protocol::send(to, &Word::Failed(failure), &[]);
+        let _ = protocol::send(way.told, &Word::Failed(failure), &[]);
     }
 }
 
-fn enter(
-    above: BorrowedFd<'_>,
-    to: &OwnedFd,
-    maps: &IdMaps,
-    child: impl FnOnce(),
-) -> Result<(), Failure> {
+fn enter(way: Way<'_>, maps: &IdMaps, child: impl FnOnce()) -> Result<(), Failure> {
     let spaces = ThreadNameSpaceType::USER | ThreadNameSpaceType::PROCESS_ID;
-    move_into_thread_name_spaces(above, spaces).map_err(at("enter another sandbox"))?;
+    move_into_thread_name_spaces(way.above, spaces).map_err(at("enter another sandbox"))?;
     let second = namespaces::clone(libc::CLONE_PARENT, None, || {
-        tell(to, begin(to, maps, child));
+        tell(way, begin(way, maps, child));
     });
     let (_, second) = second.map_err(at("fork into another sandbox"))?;
-    protocol::send(to, &Word::Second, &[second.as_fd()]).map_err(at("tell the spawner"))
+    protocol::send(way.told, &Word::Second, &[second.as_fd()]).map_err(at("tell the spawner"))
 }
 
 /// With all capabilities of the other sandbox, until it ends a moment later.
-fn begin(to: &OwnedFd, maps: &IdMaps, child: impl FnOnce()) -> Result<(), Failure> {
+fn begin(way: Way<'_>, maps: &IdMaps, child: impl FnOnce()) -> Result<(), Failure> {
+    namespaces::allow_others_below().map_err(at("allow name spaces"))?;
     privilege::become_user_with_capabilities(SANDBOX_UID, SANDBOX_GID)
         .map_err(at("become another sandbox's user"))?;
     // Or its own files in /proc would be root's. Nothing runs in that sandbox that could look at it.
@@ -176,10 +226,11 @@ fn begin(to: &OwnedFd, maps: &IdMaps, child: impl FnOnce()) -> Result<(), Failur
     let flags = namespaces::all() | libc::CLONE_PARENT;
     let (there, process) = namespaces::clone(flags, None, child).map_err(at("make name spaces"))?;
     let number = there.as_raw_pid();
+    let tell = |word: &Word, sent: &[BorrowedFd<'_>]| {
+        protocol::send(way.told, word, sent).map_err(at("tell the spawner"))
+    };
+    tell(&Word::Made { number }, &[process.as_fd()])?;
     let mapped = number_of(&process).and_then(|pid| maps.give_to(pid));
-    if let Err(error) = mapped {
-        let _ = super::pidfd::kill(&process);
-        return Err(at("map user ids")(error));
-    }
-    protocol::send(to, &Word::Made { number }, &[process.as_fd()]).map_err(at("tell the spawner"))
+    mapped.map_err(at("map user ids"))?;
+    tell(&Word::Mapped, &[])
 }

@@ -29,7 +29,12 @@ pub(crate) fn reap(child: impl AsFd) -> bool {
 
 /// Whether the process has ended.
 pub(crate) fn has_ended(process: impl AsFd) -> bool {
-    let mut wanted = [PollFd::new(&process, PollFlags::IN)];
+    is_readable(process)
+}
+
+/// Whether there is something to be read, without reading it.
+pub(crate) fn is_readable(descriptor: impl AsFd) -> bool {
+    let mut wanted = [PollFd::new(&descriptor, PollFlags::IN)];
     matches!(
         poll(
             &mut wanted,

@@ -63,7 +63,7 @@ pub(crate) fn mount(root: impl AsFd, has_others_below: bool) -> Result<(), Failu
         begin_elsewhere(&proc).map_err(at("number processes"))?;
     }
     let sys = copy(&proc, "sys", READ_ONLY_FLAGS).map_err(at("cover /proc/sys"))?;
-    namespaces::forbid_more(proc.as_fd(), has_others_below).map_err(at("forbid name spaces"))?;
+    namespaces::forbid_more(proc.as_fd()).map_err(at("forbid name spaces"))?;
     mounts::attach(sys, &proc, "sys").map_err(at("cover /proc/sys"))
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Cell {
     pub(super) space: Option<OwnedFd>,
     /// Requests to be answered when nothing of it is left.
     pub(super) waiting: Vec<u64>,
+    /// Readable once a template has settled.
+    pub(super) settled: Option<OwnedFd>,
     /// The template's cell that it was made below.
     pub(super) below: Option<u64>,
     /// To be killed with the last one below it.
@@ -37,6 +39,7 @@ impl Cell {
             work,
             space: None,
             waiting: Vec::new(),
+            settled: None,
             below: None,
             is_doomed: false,
             reaped: false,

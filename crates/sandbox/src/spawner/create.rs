@@ -3,23 +3,33 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
 use super::cells::{Cell, Creating, Source, Work};
 use super::event_loop::{EventLoop, START_TIMEOUT};
 use super::machine::Started;
-use crate::creation::{Begun, Setup};
-use crate::failure::Failure;
+use crate::creation::{Begun, Part, Setup};
+use crate::failure::{Failure, at};
 use crate::linux::cgroup::Group;
+use crate::linux::pidfd;
 use crate::protocol::{self, CreateSandbox, Lineage, Outcome};
 
 impl EventLoop {
     pub(super) fn create(&mut self, request: u64, wanted: &CreateSandbox) {
-        let above = self.above(wanted.lineage);
-        let started = self.machine.start_sandbox(wanted, above);
-        let Started { begun, group, uid } = match started {
+        self.end_strays();
+        let part = self.part(wanted.lineage);
+        let started = part.and_then(|(part, settled)| {
+            let started = self.machine.start_sandbox(wanted, part)?;
+            Ok((started, settled))
+        });
+        let (Started { begun, group, uid }, settled) = match started {
             Ok(started) => started,
-            Err(failure) => return self.fail(request, failure),
+            Err(failure) => {
+                self.has_strays |= matches!(wanted.lineage, Lineage::CloneOf(_));
+                self.end_strays();
+                return self.fail(request, failure);
+            }
         };
         let Begun {
             process,
@@ -39,6 +49,7 @@ impl EventLoop {
             number,
         });
         let mut cell = Cell::new(process, group, uid, work);
+        cell.settled = settled;
         if let Lineage::CloneOf(template) = wanted.lineage {
             cell.below = Some(template);
         }
@@ -57,14 +68,35 @@ impl EventLoop {
         }
     }
 
-    /// Pid 1 of a template that has not been given up.
-    fn above(&self, lineage: Lineage) -> Option<OwnedFd> {
-        let Lineage::CloneOf(template) = lineage else {
-            return None;
-        };
+    /// What a sandbox of that kind is among others, and what a template will tell that it has settled by. Without the
+    /// filters of programs there are no clones.
+    fn part(&self, lineage: Lineage) -> Result<(Part, Option<OwnedFd>), Failure> {
+        let none = || Failure::new("find a template's sandbox", Errno::NOENT);
+        match (lineage, self.machine.has_network) {
+            (Lineage::Alone, true) => Ok((Part::Connected, None)),
+            (Lineage::Alone, false) => Ok((Part::Alone, None)),
+            (Lineage::Template, true) => {
+                let told = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+                    .map_err(at("make an event file"))?;
+                let tells = told.try_clone().map_err(at("make an event file"))?;
+                Ok((Part::Above(tells), Some(told)))
+            }
+            (Lineage::CloneOf(template), true) => {
+                let above = self.above(template).ok_or_else(none)?;
+                Ok((Part::Below(above), None))
+            }
+            (_, false) => Err(Failure::new("make clones", Errno::OPNOTSUPP)),
+        }
+    }
+
+    /// Pid 1 of a template that has not been given up, and in which nothing of a function runs any more.
+    fn above(&self, template: u64) -> Option<OwnedFd> {
         let cell = self.cells.get(&template)?;
         let stands = !cell.reaped && cell.waiting.is_empty() && !cell.is_doomed;
-        stands.then(|| cell.process.try_clone().ok()).flatten()
+        let has_settled = cell.settled.as_ref().is_some_and(pidfd::is_readable);
+        (stands && has_settled)
+            .then(|| cell.process.try_clone().ok())
+            .flatten()
     }
 
     /// A word of a process that sets itself up, or the silence after its exec.

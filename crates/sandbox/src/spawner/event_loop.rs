@@ -30,6 +30,8 @@ pub(super) struct EventLoop {
     pub(super) machine: Machine,
     pub(super) cells: HashMap<u64, Cell>,
     pub(super) answers: Answers,
+    /// Whether there may be children that no cell has.
+    pub(super) has_strays: bool,
     deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
     last_cell: u64,
     socket: OwnedFd,
@@ -48,6 +50,7 @@ impl EventLoop {
             machine,
             cells: HashMap::new(),
             answers: Answers::default(),
+            has_strays: false,
             deadlines: BinaryHeap::new(),
             last_cell: 0,
             socket,

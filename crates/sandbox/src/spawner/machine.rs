@@ -22,7 +22,7 @@ use crate::linux::tmp_image::TmpImages;
 use crate::linux::{landlock, mounts, privilege, user_space};
 use crate::missing::{self, Missing};
 use crate::profile::{self, Step};
-use crate::protocol::{CreateSandbox, Lineage};
+use crate::protocol::CreateSandbox;
 use crate::spec::Root;
 
 /// Mount points and nodes only; what is mounted there has limits of its own.
@@ -130,13 +130,11 @@ impl Machine {
         }
     }
 
-    /// `above` is the pid 1 of the sandbox that it is to be below.
     pub(super) fn start_sandbox(
         &mut self,
         wanted: &CreateSandbox,
-        above: Option<OwnedFd>,
+        part: Part,
     ) -> Result<Started, Failure> {
-        let part = self.part(wanted.lineage, above)?;
         self.start(
             wanted.memory_bytes,
             wanted.processes_max,
@@ -156,18 +154,6 @@ impl Machine {
                 })
             },
         )
-    }
-
-    /// Without the filters of programs there are no clones either.
-    fn part(&self, lineage: Lineage, above: Option<OwnedFd>) -> Result<Part, Failure> {
-        let none = || Failure::new("find a template's sandbox", rustix::io::Errno::NOENT);
-        match (lineage, self.has_network) {
-            (Lineage::Alone, true) => Ok(Part::Connected),
-            (Lineage::Alone, false) => Ok(Part::Alone),
-            (Lineage::Template, true) => Ok(Part::Above),
-            (Lineage::CloneOf(_), true) => above.map(Part::Below).ok_or_else(none),
-            (_, false) => Err(Failure::new("make clones", rustix::io::Errno::OPNOTSUPP)),
-        }
     }
 
     /// Also tells the tree that it fills.

@@ -20,6 +20,7 @@ mod machine;
 mod network_trial;
 mod probe;
 mod root_templates;
+mod strays;
 mod unpack;
 mod users;
 

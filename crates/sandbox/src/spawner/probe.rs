@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::machine::{Machine, Started};
 use super::network_trial;
-use crate::creation::{Begun, Setup};
+use crate::creation::{Begun, Part, Setup};
 use crate::failure::{Failure, at};
 use crate::linux::pidfd;
 use crate::missing::{self, Missing};
@@ -50,7 +50,11 @@ fn try_one(machine: &mut Machine) -> Result<(), Failure> {
         processes_max: PROCESSES_MAX,
         lineage: Lineage::Alone,
     };
-    let Started { begun, group, uid } = machine.start_sandbox(&wanted, None)?;
+    let part = match machine.has_network {
+        true => Part::Connected,
+        false => Part::Alone,
+    };
+    let Started { begun, group, uid } = machine.start_sandbox(&wanted, part)?;
     let until = Instant::now() + TIMEOUT;
     let ready = hear(&begun, until);
     let tried = ready.and_then(|()| match machine.has_network {

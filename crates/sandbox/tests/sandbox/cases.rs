@@ -45,6 +45,18 @@ pub(crate) const ALL: &[Case] = &[
         ahead::code_comes_once_and_to_its_own_sandbox,
     ),
     (
+        "nobody_is_below_what_runs",
+        clones::nobody_is_below_what_runs,
+    ),
+    (
+        "templates_are_confined_while_they_load",
+        clones::templates_are_confined_while_they_load,
+    ),
+    (
+        "what_cannot_be_put_below_leaves_nothing",
+        clones::what_cannot_be_put_below_leaves_nothing,
+    ),
+    (
         "a_clone_goes_on_where_its_template_stands",
         clones::a_clone_goes_on_where_its_template_stands,
     ),

@@ -18,7 +18,7 @@ mod weight;
 
 use std::fs::File;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::missing::{Missing, Part};
 pub(crate) use group_files::GroupFiles;
@@ -151,7 +151,7 @@ impl Group {
 }
 
 /// Moves this process, which has one thread, into the group of these entrances.
-pub(crate) fn enter(entrances: &[File]) -> rustix::io::Result<()> {
+pub(crate) fn enter(entrances: &[impl AsFd]) -> rustix::io::Result<()> {
     const MYSELF: &[u8] = b"0";
     entrances
         .iter()

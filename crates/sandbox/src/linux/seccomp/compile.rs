@@ -162,7 +162,8 @@ fn check_code(check: Check) -> Vec<sock_filter> {
             on(argument, chain([clear, refuse(libc::EOPNOTSUPP), allow()]))
         }
         Check::PlainSocketOptions => socket_option_code(),
-        Check::NoInterfaces => interface_code(),
+        Check::NoInterfaces => interface_code(ask()),
+        Check::OwnInterfaces => interface_code(allow()),
         Check::AlwaysDumpable => {
             let dumpable = [libc::PR_SET_DUMPABLE as u32];
             on(0, either(&dumpable, refuse(0), allow()))
@@ -201,13 +202,13 @@ fn socket_code() -> Vec<sock_filter> {
 }
 
 /// Requests for sockets alone; all others are terminals' and files'.
-fn interface_code() -> Vec<sock_filter> {
+fn interface_code(answer: Vec<sock_filter>) -> Vec<sock_filter> {
     let allow = || vec![instruction(RETURN, libc::SECCOMP_RET_ALLOW)];
     let questions: Vec<u32> = ABOUT_INTERFACES
         .iter()
         .map(|request| *request as u32)
         .collect();
-    let others = either(&questions, ask(), refuse(libc::EOPNOTSUPP));
+    let others = either(&questions, answer, refuse(libc::EOPNOTSUPP));
     let for_sockets = within(&OF_THE_SOCKET, allow(), others);
     on(1, within(&SOCKET_REQUESTS, for_sockets, allow()))
 }

@@ -43,6 +43,8 @@ pub(super) enum Check {
     PlainSocketOptions,
     /// `ioctl`: of what is for sockets, only questions about interfaces, which pid 1 answers, and about the socket.
     NoInterfaces,
+    /// `ioctl`: the same, but the kernel answers the questions, as all sockets are of the sandbox's own network.
+    OwnInterfaces,
     /// `prctl`: whether its memory may be looked at stays as it is, and is answered like a success. All of a sandbox is
     /// one user's, whose other processes can do nothing of that kind; pid 1 must, to make the program's calls for it.
     AlwaysDumpable,
@@ -290,13 +292,23 @@ pub(super) fn rules_of_programs() -> Vec<Rule> {
 
 /// The rules of the second filter, by number, of a program that becomes a template. It asks nobody: it has no network.
 /// What its clones need on their way into their sandboxes is of no use to it, which holds nothing of any other. One that
-/// hides its memory is no template.
+/// hides its memory is no template. Sockets have the options and requests of any program's.
 pub(super) fn rules_of_templates() -> Vec<Rule> {
+    let plain = ASKED.iter().filter_map(|(number, verdict)| match verdict {
+        Verdict::Check(Check::NoInterfaces) => {
+            Some((*number, Verdict::Check(Check::OwnInterfaces)))
+        }
+        Verdict::Check(Check::PlainSocketOptions | Check::NoFastOpen { .. }) => {
+            Some((*number, *verdict))
+        }
+        _ => None,
+    });
     let mut rules = vec![
         (libc::SYS_ptrace, EPERM),
         (libc::SYS_process_vm_readv, EPERM),
         (libc::SYS_process_vm_writev, EPERM),
     ];
+    rules.extend(plain);
     rules.sort_by_key(|(number, _)| *number);
     rules
 }

@@ -4,7 +4,10 @@ use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use lambkin_sandbox::{Event, Exit, Lineage, Program, Sandbox, Spec, allowed_calls, decided_calls};
+use lambkin_sandbox::{
+    Event, Exit, Lineage, Program, Sandbox, SpawnerConfig, SpawnerProcess, Spec, allowed_calls,
+    decided_calls,
+};
 
 use crate::outside::wait;
 use crate::place::{self, Inside, Place};
@@ -98,6 +101,82 @@ pub(super) fn a_clone_goes_on_where_its_template_stands() {
             assert_eq!(end, Event::Exited(Exit::Code(number)));
             clone.sandbox.destroy().await;
         }
+    });
+}
+
+pub(super) fn nobody_is_below_what_runs() {
+    place::with(|place| async move {
+        let running = place.unsettled("import time; time.sleep(60)").await;
+        let below = Spec {
+            lineage: Lineage::CloneOf(&running.sandbox),
+            ..place.spec()
+        };
+        assert!(place.spawner.create(&below).await.is_err());
+        let template = place.template("").await;
+        let clone = place
+            .clone_of(&template.sandbox, "import time; time.sleep(60)")
+            .await;
+        template.sandbox.kill_programs().await.expect("killed");
+        assert_eq!(
+            template.sandbox.event().await,
+            Event::Exited(Exit::Signal(9))
+        );
+        template.start("sleep 60").await;
+        let refused = template.sandbox.event().await;
+        assert!(matches!(refused, Event::StartFailed { .. }), "{refused:?}");
+        assert!(clone.sandbox.is_quiet());
+    });
+}
+
+pub(super) fn templates_are_confined_while_they_load() {
+    place::with(|place| async move {
+        // Marks of packets, flags of interfaces, data with the first packet, questions, and name spaces.
+        let attempts = "import fcntl, socket
+def attempt(deed):
+    try: return deed()
+    except OSError as error: return error.errno
+s = socket.socket()
+print(attempt(lambda: s.setsockopt(socket.SOL_SOCKET, 36, 1)))
+print(attempt(lambda: fcntl.ioctl(s, 0x8914, bytes(40))))
+print(attempt(lambda: s.sendto(b'x', 0x20000000, ('127.0.0.1', 1))))
+print(attempt(lambda: fcntl.ioctl(s, 0x8913, b'lo'.ljust(40, b'\\0'))[16]))
+for name in ('user', 'net', 'mnt'):
+    print(open(f'/proc/sys/user/max_{name}_namespaces').read().strip())
+print('=end=')
+del s";
+        let mut template = place.template(attempts).await;
+        let told = template.read_until("=end=\n").await;
+        assert_eq!(told, "92\n95\n95\n73\n0\n0\n0\n");
+        let mut clone = place.clone_of(&template.sandbox, "print('=end=')").await;
+        clone.end().await;
+    });
+}
+
+pub(super) fn what_cannot_be_put_below_leaves_nothing() {
+    // Two of these are numbers that sandboxes use inside, for which a template's users have no room.
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = SpawnerConfig {
+        uids: 988..994,
+        ..place::config(&folder)
+    };
+    let process = SpawnerProcess::start(&config).expect("a spawner");
+    place::serve(process, folder, |place| async move {
+        let template = place.template("").await;
+        let mut failed = 0;
+        for _ in 0..5 {
+            let below = Spec {
+                lineage: Lineage::CloneOf(&template.sandbox),
+                ..place.spec()
+            };
+            match place.spawner.create(&below).await {
+                Ok(fresh) => fresh.destroy().await,
+                Err(_) => failed += 1,
+            }
+        }
+        assert_eq!(failed > 0, place.has_users(), "{failed}");
+        let gone = tokio::time::timeout(Duration::from_secs(5), template.sandbox.destroy());
+        gone.await.expect("nothing keeps it from ending");
+        assert!(place.traces().processes.is_empty());
     });
 }
 
