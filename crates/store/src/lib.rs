@@ -31,7 +31,7 @@ mod worker;
 pub use error::Error;
 pub use folder::prepare_data_dir;
 pub use journal::Journal;
-pub use logs::{LogEvent, Logs};
+pub use logs::{LogEvent, LogFilter, Logs};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use open_error::OpenError;
 pub use packages::Packages;

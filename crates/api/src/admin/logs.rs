@@ -10,8 +10,8 @@ use futures_util::{Stream, stream};
 use http::{HeaderValue, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use lambkin_model::{FunctionName, Qualifier, RequestId, Timestamp};
-use lambkin_store::LogEvent;
+use lambkin_model::{FunctionName, Qualifier, RequestId, Timestamp, Version};
+use lambkin_store::{LogEvent, LogFilter};
 use lambkin_wire::admin::LogLine;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -32,13 +32,12 @@ pub(super) async fn answer(
     function: &str,
     parameters: Option<&str>,
 ) -> Result<Response<Body>, Error> {
-    let (function, version) = known(context, function)?;
-    let since = query::parsed(parameters, "since_ms")?.map(Timestamp);
-    let wanted = Wanted {
-        version,
+    let (function, version) = known(context, function).await?;
+    let wanted = LogFilter {
+        since: query::parsed(parameters, "since_ms")?.map(Timestamp),
         request_id: request_id(parameters)?,
+        version,
     };
-    let request_id = wanted.request_id;
     let logs = context.engine.store().logs();
     // Subscribed before the kept lines are read, so that none falls in between.
     let live = match query::parsed(parameters, "follow")?.unwrap_or(false) {
@@ -49,9 +48,8 @@ pub(super) async fn answer(
         )?),
         false => None,
     };
-    let kept = logs.read(&function, since, request_id, LINES_MAX).await;
-    let mut kept = kept.map_err(|error| Error::Internal(error.to_string()))?;
-    kept.retain(|event| wanted.is(event));
+    let kept = logs.read(&function, wanted, LINES_MAX).await;
+    let kept = kept.map_err(internal)?;
     let mut text = Vec::new();
     kept.iter().for_each(|event| write_line(&mut text, event));
     Ok(match live {
@@ -61,37 +59,46 @@ pub(super) async fn answer(
 }
 
 /// A function that is there, or one that was and left a log; and which version's part of it is meant.
-fn known(context: &Context<'_>, text: &str) -> Result<(FunctionName, Option<Qualifier>), Error> {
+async fn known(
+    context: &Context<'_>,
+    text: &str,
+) -> Result<(FunctionName, Option<Version>), Error> {
     let engine = context.engine;
-    let (name, version) = function::qualified(context, text)?;
+    let (name, qualifier) = function::qualified(context, text)?;
     let is_known = engine.functions().get(&name).is_some()
         || engine.store().logs().functions().contains(&name);
-    if is_known {
-        return Ok((name, version));
+    if !is_known {
+        return Err(function::not_found(context, name.as_str()));
     }
-    Err(function::not_found(context, name.as_str()))
+    let Some(qualifier) = qualifier else {
+        return Ok((name, None));
+    };
+    match version(context, &name, &qualifier).await? {
+        Some(version) => Ok((name, Some(version))),
+        None => Err(function::not_found(context, &format!("{name}:{qualifier}"))),
+    }
 }
 
-/// Which lines a client asks for.
-#[derive(Clone)]
-struct Wanted {
-    version: Option<Qualifier>,
-    request_id: Option<RequestId>,
+/// A version that is there or was: any number that its name has had. Others have written nothing.
+async fn version(
+    context: &Context<'_>,
+    name: &FunctionName,
+    qualifier: &Qualifier,
+) -> Result<Option<Version>, Error> {
+    let rows = context.engine.store().functions();
+    match qualifier {
+        Qualifier::Latest => Ok(Some(Version::Latest)),
+        Qualifier::Alias(_) => Ok(None),
+        Qualifier::Version(number) => {
+            let next = rows.next_version(context.engine.scope(), name).await;
+            let had = *number < next.map_err(internal)?;
+            Ok(had.then_some(Version::Published(*number)))
+        }
+    }
 }
 
-impl Wanted {
-    fn is(&self, event: &LogEvent) -> bool {
-        let of_version = self.version.as_ref().is_none_or(|version| {
-            // `2026/10/08/[<version>]<32hex>`
-            let part = event.stream.split_once('[').map(|(_, rest)| rest);
-            part.and_then(|rest| rest.split_once(']'))
-                .is_some_and(|(written, _)| written == version.to_string())
-        });
-        of_version
-            && self
-                .request_id
-                .is_none_or(|id| event.request_id == Some(id))
-    }
+fn internal(error: lambkin_store::Error) -> Error {
+    Error::Internal(error.to_string())
 }
 
 fn request_id(parameters: Option<&str>) -> Result<Option<RequestId>, Error> {
@@ -109,7 +116,7 @@ fn request_id(parameters: Option<&str>) -> Result<Option<RequestId>, Error> {
 /// A client that is told of events as they come.
 struct Follower {
     events: Receiver<Arc<LogEvent>>,
-    wanted: Wanted,
+    wanted: LogFilter,
     /// Kept events that may come once more, because they were written while they were read. They come
     /// before all others.
     told: Vec<LogEvent>,
@@ -121,7 +128,7 @@ impl Follower {
     fn new(
         context: &Context<'_>,
         events: Receiver<Arc<LogEvent>>,
-        wanted: Wanted,
+        wanted: LogFilter,
     ) -> Result<Self, Error> {
         let place = Arc::clone(&context.shared.followers).try_acquire_owned();
         let place = place.map_err(|_| Error::TooManyFollowers)?;
@@ -162,7 +169,7 @@ impl Follower {
             return false;
         }
         self.told = Vec::new();
-        self.wanted.is(event)
+        self.wanted.wants(event)
     }
 }
 

@@ -14,9 +14,8 @@ pub(super) fn answer(
 ) -> Result<Response<Body>, Error> {
     let scope = engine.scope();
     let target = Target::resolve(scope, &request.function_name, None)?.unversioned(scope)?;
-    let after = marker::asked(request.marker.as_deref())?;
+    let after = marker::asked_of(&target.name, request.marker.as_deref())?;
     let limit = marker::limit(request.max_items);
-    let after = after.map(|(_, version)| version);
     let found = engine.functions().versions(&target.name, after, limit + 1);
     let mut page = found
         .ok_or(functions::Error::NotFound)

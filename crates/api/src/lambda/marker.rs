@@ -4,7 +4,7 @@
 use crate::error::Error;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use lambkin_model::{Function, FunctionName, FunctionRef, Qualifier, Version};
+use lambkin_model::{Function, FunctionName, Qualifier, Version};
 use std::sync::Arc;
 
 /// Entries of a page, unless the caller wants fewer; AWS's cap is the same.
@@ -29,6 +29,17 @@ pub(super) fn asked(marker: Option<&str>) -> Result<Option<(FunctionName, Versio
     marker.map(read).transpose()
 }
 
+/// What a caller's marker stands for in the list of one function's versions; that of another function is refused.
+pub(super) fn asked_of(
+    name: &FunctionName,
+    marker: Option<&str>,
+) -> Result<Option<Version>, Error> {
+    match asked(marker)? {
+        Some((of, _)) if of != *name => Err(invalid()),
+        place => Ok(place.map(|(_, version)| version)),
+    }
+}
+
 fn after(last: &Function) -> String {
     URL_SAFE_NO_PAD.encode(format!("{}:{}", last.name, last.version))
 }
@@ -37,13 +48,22 @@ fn after(last: &Function) -> String {
 fn read(marker: &str) -> Result<(FunctionName, Version), Error> {
     let bytes = URL_SAFE_NO_PAD.decode(marker).ok();
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    let place = text.and_then(|text| FunctionRef::parse(&text).ok());
-    let place = place.and_then(|place| match place.qualifier? {
-        Qualifier::Latest => Some((place.name, Version::Latest)),
-        Qualifier::Version(number) => Some((place.name, Version::Published(number))),
-        Qualifier::Alias(_) => None,
-    });
-    place.ok_or_else(|| Error::Parameter("The pagination marker is not valid.".into()))
+    text.and_then(|text| place(&text)).ok_or_else(invalid)
+}
+
+/// Not a reference of a caller's, which may begin with `function:` or `arn:`: functions may have these names.
+fn place(text: &str) -> Option<(FunctionName, Version)> {
+    let (name, version) = text.rsplit_once(':')?;
+    let version = match Qualifier::parse(version) {
+        Qualifier::Latest => Version::Latest,
+        Qualifier::Version(number) => Version::Published(number),
+        Qualifier::Alias(_) => return None,
+    };
+    Some((FunctionName::new(name).ok()?, version))
+}
+
+fn invalid() -> Error {
+    Error::Parameter("The pagination marker is not valid.".into())
 }
 
 #[cfg(test)]
@@ -52,18 +72,27 @@ mod tests {
 
     #[test]
     fn a_marker_reads_back_and_others_are_refused() {
-        let name = FunctionName::new("paged-1_x").unwrap();
-        for (text, version) in [
-            ("paged-1_x:$LATEST", Version::Latest),
-            ("paged-1_x:12", Version::Published(12)),
-        ] {
-            let marker = URL_SAFE_NO_PAD.encode(text);
-            assert_eq!(read(&marker).unwrap(), (name.clone(), version));
+        for name in ["paged-1_x", "function", "arn", "12"] {
+            for (text, version) in [("$LATEST", Version::Latest), ("12", Version::Published(12))] {
+                let marker = URL_SAFE_NO_PAD.encode(format!("{name}:{text}"));
+                let name = FunctionName::new(name).unwrap();
+                assert_eq!(read(&marker).unwrap(), (name, version));
+            }
         }
         for foreign in ["", "paged-1", "Li4v", "%%", "ZjpsaXZl"] {
             assert!(read(foreign).is_err(), "{foreign}");
         }
         assert_eq!(asked(Some("")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_marker_of_another_function_is_refused() {
+        let [own, other] = ["own", "other"].map(|name| FunctionName::new(name).unwrap());
+        let marker = URL_SAFE_NO_PAD.encode("own:2");
+        let second = Some(Version::Published(2));
+        assert_eq!(asked_of(&own, Some(&marker)).unwrap(), second);
+        assert!(asked_of(&other, Some(&marker)).is_err());
+        assert_eq!(asked_of(&other, None).unwrap(), None);
     }
 
     #[test]

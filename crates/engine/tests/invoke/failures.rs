@@ -178,7 +178,7 @@ async fn log(place: &Place, name: &lambkin_model::FunctionName) -> Vec<String> {
         .engine
         .store()
         .logs()
-        .read(name, None, None, 1_000)
+        .read(name, lambkin_store::LogFilter::default(), 1_000)
         .await
         .expect("a log");
     events.into_iter().map(|event| event.message).collect()

@@ -1,6 +1,6 @@
 //! One event: as callers hand it in, and as a line of JSON on disk.
 
-use lambkin_model::{RequestId, Timestamp};
+use lambkin_model::{RequestId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,6 +21,18 @@ pub struct LogEvent {
     pub stream: Arc<str>,
     /// The text, without its last line feed. More than 256 KiB become several events.
     pub message: String,
+}
+
+impl LogEvent {
+    /// Which version wrote it, as its stream says: `2026/10/08/[<version>]<32hex>`.
+    pub fn is_of(&self, version: Version) -> bool {
+        let rest = self.stream.split_once('[').map(|(_, rest)| rest);
+        let written = rest.and_then(|rest| rest.split_once(']'));
+        written.is_some_and(|(written, _)| match version {
+            Version::Latest => written == "$LATEST",
+            Version::Published(number) => written.parse() == Ok(number),
+        })
+    }
 }
 
 /// Events that were not kept: how many, and where the last of them belonged.

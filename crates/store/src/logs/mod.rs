@@ -16,13 +16,14 @@ mod segments;
 mod writer;
 
 pub use event::LogEvent;
+pub use reader::LogFilter;
 
 use crate::folder::{self, Folder};
 use crate::worker::Worker;
 use crate::{Error, OpenError};
 use event::Lost;
 use followers::Followers;
-use lambkin_model::{FunctionName, RequestId, Timestamp};
+use lambkin_model::FunctionName;
 pub(crate) use segments::Caps;
 use segments::Segments;
 use std::collections::HashMap;
@@ -110,13 +111,11 @@ impl Logs {
         }
     }
 
-    /// The newest `limit` events at or after `since`, oldest first, including what was queued before
-    /// the call. An answer has at most 64 MiB of messages.
+    /// The newest `limit` events that are wanted, oldest first, including what was queued before the call. An answer has at most 64 MiB of messages.
     pub async fn read(
         &self,
         function: &FunctionName,
-        since: Option<Timestamp>,
-        request_id: Option<RequestId>,
+        wanted: LogFilter,
         limit: usize,
     ) -> Result<Vec<LogEvent>, Error> {
         let (sender, receiver) = oneshot::channel();
@@ -139,12 +138,7 @@ impl Logs {
                 ));
             }
         };
-        let query = reader::Query {
-            since,
-            request_id,
-            limit,
-        };
-        let task = tokio::task::spawn_blocking(move || reader::read(&extents, &query));
+        let task = tokio::task::spawn_blocking(move || reader::read(&extents, &wanted, limit));
         task.await
             .unwrap_or_else(|error| Err(Error::Unavailable(format!("reading a log: {error}"))))
     }

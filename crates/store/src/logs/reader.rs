@@ -3,35 +3,44 @@
 use super::event::{self, LogEvent};
 use super::segments::Extent;
 use crate::Error;
-use lambkin_model::{RequestId, Timestamp};
+use lambkin_model::{RequestId, Timestamp, Version};
 use std::fs::File;
 use std::io::{self, Read};
 
 /// Bytes of messages in one answer: it is held in memory.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Which events are wanted.
-pub(super) struct Query {
-    pub(super) since: Option<Timestamp>,
-    pub(super) request_id: Option<RequestId>,
-    pub(super) limit: usize,
+/// Which events are wanted; all, if nothing is said.
+#[derive(Clone, Debug, Default)]
+pub struct LogFilter {
+    /// Those of this moment or later.
+    pub since: Option<Timestamp>,
+    /// Those of one invoke.
+    pub request_id: Option<RequestId>,
+    /// Those that one version wrote.
+    pub version: Option<Version>,
 }
 
-impl Query {
+impl LogFilter {
     fn is_after(&self, event: &LogEvent) -> bool {
         self.since.is_none_or(|since| event.timestamp >= since)
     }
 
-    fn wants(&self, event: &LogEvent) -> bool {
+    /// Whether this event is one of them.
+    pub fn wants(&self, event: &LogEvent) -> bool {
+        let (request_id, version) = (self.request_id, self.version);
         self.is_after(event)
-            && self
-                .request_id
-                .is_none_or(|id| event.request_id == Some(id))
+            && request_id.is_none_or(|id| event.request_id == Some(id))
+            && version.is_none_or(|version| event.is_of(version))
     }
 }
 
-/// The newest events that are wanted, oldest first.
-pub(super) fn read(extents: &[Extent], query: &Query) -> Result<Vec<LogEvent>, Error> {
+/// The newest `limit` events that are wanted, oldest first.
+pub(super) fn read(
+    extents: &[Extent],
+    wanted: &LogFilter,
+    limit: usize,
+) -> Result<Vec<LogEvent>, Error> {
     let mut events = Vec::new();
     let mut bytes = 0;
     'segments: for extent in extents.iter().rev() {
@@ -40,18 +49,18 @@ pub(super) fn read(extents: &[Extent], query: &Query) -> Result<Vec<LogEvent>, E
             .rsplit(|byte| *byte == b'\n')
             .filter_map(event::read)
         {
-            is_all_before &= !query.is_after(&event);
-            if !query.wants(&event) {
+            is_all_before &= !wanted.is_after(&event);
+            if !wanted.wants(&event) {
                 continue;
             }
             bytes += event.message.len();
-            if events.len() >= query.limit || bytes > ANSWER_BYTES_MAX {
+            if events.len() >= limit || bytes > ANSWER_BYTES_MAX {
                 break 'segments;
             }
             events.push(event);
         }
         // Older segments are older still; a torn or empty one tells nothing.
-        if is_all_before && query.since.is_some() && extent.bytes > 0 {
+        if is_all_before && wanted.since.is_some() && extent.bytes > 0 {
             break;
         }
     }

@@ -1,6 +1,7 @@
 //! Events in and out: order, filters, followers, caps, overflow, and what a kill leaves.
 
 use super::*;
+use lambkin_model::{RequestId, Timestamp, Version};
 use std::fs;
 
 const MIB: u64 = 1 << 20;
@@ -57,8 +58,18 @@ fn event(timestamp: i64, message: impl Into<String>) -> LogEvent {
     }
 }
 
+fn since(timestamp: i64) -> LogFilter {
+    LogFilter {
+        since: Some(Timestamp(timestamp)),
+        ..LogFilter::default()
+    }
+}
+
 async fn messages(logs: &Logs, function: &str, limit: usize) -> Vec<String> {
-    let events = logs.read(&name(function), None, None, limit).await.unwrap();
+    let events = logs
+        .read(&name(function), LogFilter::default(), limit)
+        .await
+        .unwrap();
     events.into_iter().map(|event| event.message).collect()
 }
 
@@ -79,6 +90,26 @@ async fn a_read_sees_what_was_appended_before_it_in_order() {
 }
 
 #[tokio::test]
+async fn the_limit_counts_lines_of_the_version_that_is_asked_for() {
+    let place = Place::new();
+    let logs = place.open(MIB, MIB);
+    for (n, version) in ["1", "11", "$LATEST", "$LATEST"].iter().enumerate() {
+        let stream = format!("2026/10/08/[{version}]0").into();
+        let event = event(n as i64, *version);
+        logs.append(&name("f"), vec![LogEvent { stream, ..event }]);
+    }
+    for version in [Version::Published(1), Version::Latest] {
+        let wanted = LogFilter {
+            version: Some(version),
+            ..LogFilter::default()
+        };
+        let events = logs.read(&name("f"), wanted, 1).await.unwrap();
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].message, version.to_string());
+    }
+}
+
+#[tokio::test]
 async fn events_are_found_by_time_request_and_limit_over_segments() {
     let place = Place::new();
     let logs = place.open(MIB, MIB);
@@ -93,7 +124,7 @@ async fn events_are_found_by_time_request_and_limit_over_segments() {
             }],
         );
         if n % 50 == 0 {
-            logs.read(&name("f"), None, None, 1).await.unwrap();
+            messages(&logs, "f", 1).await;
         }
     }
     assert!(
@@ -108,20 +139,15 @@ async fn events_are_found_by_time_request_and_limit_over_segments() {
             .map(|event| event.timestamp.0)
             .collect::<Vec<_>>()
     };
-    let since = logs
-        .read(&name("f"), Some(Timestamp(990)), None, 100)
-        .await
-        .unwrap();
-    assert_eq!(times(since), (990..1_000).collect::<Vec<_>>());
-    let newest = logs
-        .read(&name("f"), Some(Timestamp(10)), None, 600)
-        .await
-        .unwrap();
+    let last = logs.read(&name("f"), since(990), 100).await.unwrap();
+    assert_eq!(times(last), (990..1_000).collect::<Vec<_>>());
+    let newest = logs.read(&name("f"), since(10), 600).await.unwrap();
     assert_eq!(times(newest), (400..1_000).collect::<Vec<_>>());
-    let of_request = logs
-        .read(&name("f"), Some(Timestamp(150)), Some(wanted), 100)
-        .await
-        .unwrap();
+    let of_request = LogFilter {
+        request_id: Some(wanted),
+        ..since(150)
+    };
+    let of_request = logs.read(&name("f"), of_request, 100).await.unwrap();
     assert_eq!(
         times(of_request),
         (2..10).map(|n| n * 100).collect::<Vec<_>>()
