@@ -1,20 +1,25 @@
 """Published versions: numbers, qualifiers, what runs under them, what a kill leaves of them, and SnapStart's setting."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
+from harness import leftovers
 from harness.package import zip_files
 from harness.server import ROLE
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
 # Says who it is, and how often this very environment was asked.
 SELF = """
-import os
+import os, time
 asked = 0
 def handler(event, context):
     global asked
     asked += 1
+    if event.get("wait_s"):
+        print("it waits", flush=True)
+        time.sleep(event["wait_s"])
     return [MARK, asked, context.function_version, context.invoked_function_arn,
             os.environ["AWS_LAMBDA_FUNCTION_VERSION"], context.log_stream_name, os.environ.get("COLOUR")]
 """
@@ -79,9 +84,8 @@ def test_versions_are_published_once_listed_and_deleted_one_by_one(client, deplo
     for _ in range(2):
         assert client.delete_function(FunctionName=name, Qualifier="2")["ResponseMetadata"]["HTTPStatusCode"] == 204
     missing = (404, "ResourceNotFoundException", f"Function not found: {arn}:2")
-    for call in (client.get_function, client.get_function_configuration, client.invoke, client.delete_function):
-        if call != client.delete_function:
-            assert refused(call, FunctionName=name, Qualifier="2") == missing
+    for call in (client.get_function, client.get_function_configuration, client.invoke):
+        assert refused(call, FunctionName=name, Qualifier="2") == missing
     assert refused(client.invoke, FunctionName=name, Qualifier="live")[2] == f"Function not found: {arn}:live"
     assert client.publish_version(FunctionName=name)["Version"] == "3", "no number comes twice"
     assert listed(client, name) == ["$LATEST", "1", "3"]
@@ -109,6 +113,10 @@ def test_what_a_caller_believes_guards_a_version(client, deploy):
     published = client.publish_version(
         FunctionName=name, RevisionId=known["RevisionId"], CodeSha256=known["CodeSha256"])
     assert published["Version"] == "1"
+    client.update_function_configuration(FunctionName=name, Timeout=4)
+    assert refused(client.publish_version, FunctionName=name) == (
+        409, "ResourceConflictException",
+        f"The operation cannot be performed at this time. An update is in progress for resource: {ARN}{name}")
     assert refused(client.publish_version, FunctionName="nobody")[2] == f"Function not found: {ARN}nobody"
 
 
@@ -137,6 +145,9 @@ def test_each_version_runs_its_own_code_in_environments_of_its_own(server, clien
     assert all(f"Version: {version}" in log for version in ("$LATEST", "1", "2"))
     own = server.cli("logs", f"{name}:1").stdout
     assert "Version: 1" in own and "Version: 2" not in own and "Version: $LATEST" not in own
+    for never in ("99", "live"):
+        asked = server.cli("logs", f"{name}:{never}", check=False)
+        assert asked.returncode and f"Function not found: {ARN}{name}:{never}" in asked.stderr
     shown = server.cli("functions", "show", f"{name}:1").stdout
     assert f"{ARN}{name}:1" in shown and "COLOUR" in shown
     slow = json.loads(server.cli("why-slow", f"{name}:1", "--json").stdout)
@@ -152,6 +163,8 @@ def test_a_function_is_created_with_its_first_version(client, deploy, invoke):
     assert (created["Version"], created["FunctionArn"], created["State"]) == ("1", ARN + "born-published", "Pending")
     client.get_waiter("published_version_active").wait(
         FunctionName="born-published", Qualifier="1", WaiterConfig={"Delay": 0.05, "MaxAttempts": 100})
+    settled = client.get_function_configuration(FunctionName="born-published", Qualifier="1")
+    assert settled["RevisionId"] != created["RevisionId"]
     assert invoke("born-published", Qualifier="1")["Json"][2] == "1"
     client.get_waiter("function_active_v2").wait(
         FunctionName="born-published", WaiterConfig={"Delay": 0.05, "MaxAttempts": 100})
@@ -204,7 +217,7 @@ def test_a_kill_leaves_every_version_that_was_acknowledged(own_server):
     own_server.kill()
     own_server.start()
     client = own_server.client()
-    assert client.get_account_settings()["AccountUsage"]["TotalCodeSize"] == 4 * before[0]["CodeSize"]
+    assert_code_size_is_that_of_all(client)
     assert listed(client, "kept") == ["$LATEST", "1", "3", "4"]
     assert [one for one in client.list_versions_by_function(FunctionName="kept")["Versions"]
             if one["Version"] in ("1", "3")] == before[1:]
@@ -213,10 +226,34 @@ def test_a_kill_leaves_every_version_that_was_acknowledged(own_server):
         answer = client.invoke(FunctionName="kept", Qualifier=qualifier)
         mark = "4" if qualifier == "$LATEST" else qualifier
         assert json.loads(answer["Payload"].read())[0] == mark
-    for qualifier in ("1", "3"):
-        client.delete_function(FunctionName="kept", Qualifier=qualifier)
-    client.delete_function(FunctionName="kept")
+    delete_while_it_runs(own_server, client)
     own_server.kill()
     own_server.start()
     assert packages(own_server) == 0
     assert own_server.client().get_account_settings()["AccountUsage"]["TotalCodeSize"] == 0
+
+
+def assert_code_size_is_that_of_all(client):
+    versions = client.list_versions_by_function(FunctionName="kept")["Versions"]
+    used = client.get_account_settings()["AccountUsage"]["TotalCodeSize"]
+    assert used == sum(version["CodeSize"] for version in versions)
+
+
+def delete_while_it_runs(server, client):
+    """Environments and packages of two of three versions go, and those of the function when its last invoke has ended."""
+    serving = lambda: leftovers.serving_processes(server.process.pid)
+    assert len(serving()) == 4
+    for qualifier in ("1", "3"):
+        client.delete_function(FunctionName="kept", Qualifier=qualifier)
+    # What is deleted counts no more, whatever still runs.
+    assert_code_size_is_that_of_all(client)
+    leftovers.wait_until_none(lambda: sorted(serving())[2:], "environments of deleted versions")
+    leftovers.wait_until_none(lambda: range(packages(server) - 1), "packages of deleted versions")
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(client.invoke, FunctionName="kept", Payload=b'{"wait_s": 1}')
+        leftovers.wait_until_none(lambda: ["silence"] * ("it waits" not in server.cli("logs", "kept").stdout), "log")
+        client.delete_function(FunctionName="kept")
+        assert client.get_account_settings()["AccountUsage"]["TotalCodeSize"] == 0
+        assert packages(server) == 1, "an invoke runs"
+        assert json.loads(running.result()["Payload"].read())[0] == "4"
+    leftovers.wait_until_none(lambda: range(packages(server)), "packages of deleted functions")

@@ -61,7 +61,7 @@ impl Inner {
             Ok(written) => written,
             Err(error) => {
                 self.rules.remove(&name);
-                self.packages.reject(admitted).await;
+                admitted.reject(&self.store, &error).await;
                 return Err(error);
             }
         };

@@ -5,7 +5,7 @@ use lambkin_model::{FunctionName, Version};
 use std::sync::Arc;
 
 impl Inner {
-    pub(super) async fn delete(&self, name: &FunctionName) -> Result<(), Error> {
+    pub(super) async fn delete(self: &Arc<Self>, name: &FunctionName) -> Result<(), Error> {
         let _turn = self.turns.take(name).await;
         if self.registry.get(name).is_none() {
             return Err(Error::NotFound);
@@ -15,16 +15,18 @@ impl Inner {
         self.rules.remove(name);
         self.pools.dismiss(name);
         let Some(entry) = removed else { return Ok(()) };
-        // During an update invokes run an older package than the one that is shown.
-        let older = entry
-            .live
-            .filter(|live| live.code.blob != entry.current.code.blob);
-        self.packages.discard(&entry.current.code).await;
-        if let Some(older) = older {
-            self.packages.discard(&older.code).await;
+        let mut latest = vec![entry.current];
+        if let Some(live) = entry.live {
+            // During an update invokes run an older package than the one that is shown.
+            if live.code.blob == latest[0].code.blob {
+                latest.push(live);
+            } else {
+                self.discard_when_unused(vec![live]);
+            }
         }
-        for version in entry.versions.values() {
-            self.packages.discard(&version.code).await;
+        self.discard_when_unused(latest);
+        for version in entry.versions.into_values() {
+            self.discard_when_unused(vec![version]);
         }
         Ok(())
     }
@@ -47,7 +49,7 @@ impl Inner {
         let removed = self.registry.remove_version(name, number);
         self.pools.retire(name, Version::Published(number));
         if let Some(version) = removed {
-            self.discard_when_unused(version);
+            self.discard_when_unused(vec![version]);
         }
         Ok(())
     }

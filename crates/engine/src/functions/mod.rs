@@ -8,7 +8,7 @@
 //! create:  package durable -> row Pending durable -> answered -> settled: Active, live
 //! update:  (package) -> row InProgress durable -> answered -> settled: Successful, live; old environments end
 //! publish: rows of version and function durable -> live -> answered
-//! delete:  row gone -> not live -> environments end -> package gone
+//! delete:  row gone -> not live, counts no more -> environments end -> package gone
 //! ```
 //! A kill between two steps leaves at most a package without a row, or a row to settle; both are put
 //! right at the next start. Verbs on one name take turns; verbs on different names share no lock
@@ -55,6 +55,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tasks::Tasks;
 use turns::Turns;
+use uuid::Uuid;
 
 /// All functions of one scope. Cheap to clone.
 #[derive(Clone)]
@@ -217,10 +218,8 @@ impl Functions {
 
     /// A version of a function that has the package of this identity.
     pub fn with_package(&self, name: &FunctionName, blob: &str) -> Option<Arc<Function>> {
-        let versions = self.inner.registry.versions(name, None, usize::MAX)?;
-        versions
-            .into_iter()
-            .find(|version| version.code.blob.to_string() == blob)
+        let blob = Uuid::try_parse(blob).ok()?;
+        self.inner.registry.with_package(name, blob)
     }
 
     /// The package as it was uploaded.

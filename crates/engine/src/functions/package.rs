@@ -35,6 +35,15 @@ impl Admitted {
     pub(super) fn keep(self) {
         self.room.keep();
     }
+
+    /// No row will name it, unless the commit of one failed: that may turn out to have happened, so the package stays
+    /// until the next start, which knows.
+    pub(super) async fn reject(self, store: &Store, why: &Error) {
+        match why {
+            Error::Internal(_) => self.room.keep(),
+            _ => remove(store, self.code.blob).await,
+        }
+    }
 }
 
 impl Packages {
@@ -93,11 +102,6 @@ impl Packages {
         Ok(Admitted { code, room })
     }
 
-    /// Takes back an admitted package that no row will name.
-    pub(super) async fn reject(&self, admitted: Admitted) {
-        self.remove(admitted.code.blob).await;
-    }
-
     /// Room for a row more that names a package which is there.
     pub(super) fn take_room(&self, bytes: u64) -> Result<Room, Error> {
         self.storage.take(bytes)
@@ -108,11 +112,15 @@ impl Packages {
         self.holders.join(code.blob);
     }
 
-    /// A row does not name this package any more; the package goes with the last one.
-    pub(super) async fn discard(&self, code: &Code) {
+    /// A row does not name this package any more, and so does not count.
+    pub(super) fn give_back(&self, code: &Code) {
         self.storage.give_back(code.size_bytes);
-        if self.holders.leave(code.blob) {
-            self.remove(code.blob).await;
+    }
+
+    /// Nothing that knew this package by a row which is gone runs any more; the package goes with the last row.
+    pub(super) async fn discard(&self, blob: Uuid) {
+        if self.holders.leave(blob) {
+            remove(&self.store, blob).await;
         }
     }
 
@@ -123,12 +131,6 @@ impl Packages {
             .await?)
     }
 
-    async fn remove(&self, blob: Uuid) {
-        if let Err(error) = self.store.packages().remove(blob).await {
-            tracing::warn!(%blob, %error, "a package stays until the next start");
-        }
-    }
-
     fn refusal(&self, error: code::Error) -> Error {
         match error {
             code::Error::Rejected(rejection) => Error::Invalid(rejection_text(
@@ -137,6 +139,12 @@ impl Packages {
             )),
             code::Error::Unavailable(text) => Error::Internal(text),
         }
+    }
+}
+
+async fn remove(store: &Store, blob: Uuid) {
+    if let Err(error) = store.packages().remove(blob).await {
+        tracing::warn!(%blob, %error, "a package stays until the next start");
     }
 }
 
@@ -189,6 +197,7 @@ fn rejection_text(rejection: Rejection, unzipped_bytes_max: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lambkin_store::MasterKey;
 
     #[test]
     fn sizes_are_refused_as_aws_refuses_them() {
@@ -198,6 +207,43 @@ mod tests {
         );
         assert!(check(1).is_ok() && check(10).is_ok());
         assert_eq!(check(11), Err(Error::PackageTooLarge(10)));
+    }
+
+    #[tokio::test]
+    async fn a_package_stays_if_a_row_may_name_it() {
+        let place = tempfile::tempdir().unwrap();
+        let (data_dir, key) = (place.path().join("data"), place.path().join("key"));
+        let key = MasterKey::load_or_create(&key, &data_dir).unwrap();
+        let config = lambkin_store::Config {
+            data_dir,
+            log_bytes_per_function_max: 1 << 20,
+            log_bytes_max: 1 << 20,
+        };
+        let store = Store::open(config, key).unwrap();
+        let storage = CodeStorage::new(100, 0);
+        let function = crate::testing::function("f", Default::default());
+        let (scope, name) = (&function.scope, &function.name);
+        for (why, bytes_left) in [
+            (Error::Exists, 0),
+            (Error::CodeStorageExceeded, 0),
+            (Error::Internal("not committed".into()), 60),
+        ] {
+            let room = storage.take(60).unwrap();
+            let code = Code {
+                blob: Uuid::new_v4(),
+                ..function.code.clone()
+            };
+            let (packages, blob) = (store.packages(), code.blob);
+            let put = packages.put(scope, name, blob, Bytes::from_static(b"zip"));
+            put.await.unwrap();
+            Admitted { code, room }.reject(&store, &why).await;
+            let is_there = packages.get(scope, name, blob).await.is_ok();
+            assert_eq!(
+                (is_there, storage.used()),
+                (bytes_left > 0, bytes_left),
+                "{why}"
+            );
+        }
     }
 
     #[test]

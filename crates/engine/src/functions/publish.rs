@@ -14,7 +14,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// Versions of one function: a list of all has 200 pages, and they take some 25 MB of memory.
-pub(super) const VERSIONS_MAX: usize = 10_000;
+const VERSIONS_MAX: usize = 10_000;
+/// Versions of the account: some 150 MB of memory, and up to 400 MB if all have as many variables as they may.
+const VERSIONS_IN_ALL_MAX: usize = 50_000;
 
 /// What a caller of PublishVersion decides.
 #[derive(Default)]
@@ -65,11 +67,8 @@ impl Inner {
         expected: Option<Uuid>,
         description: Option<String>,
     ) -> Result<(Arc<Function>, Arc<Function>), Error> {
-        if self.registry.count_versions(&latest.name) >= VERSIONS_MAX {
-            return Err(Error::Invalid(format!(
-                "A function has at most {VERSIONS_MAX} versions. Delete some that nobody needs."
-            )));
-        }
+        let own = self.registry.count_versions(&latest.name);
+        check_count(own, self.registry.count_all_versions())?;
         let room = self.packages.take_room(latest.code.size_bytes)?;
         let rows = self.store.functions();
         let number = rows.next_version(&self.scope, &latest.name).await?;
@@ -100,6 +99,18 @@ fn version_of(latest: &Function, number: u64, description: Option<String>) -> Fu
         version.settings.description = description;
     }
     version
+}
+
+/// Of the function, and of all functions; AWS bounds them by their packages alone.
+fn check_count(own: usize, all: usize) -> Result<(), Error> {
+    let (whose, max) = match (own, all) {
+        (VERSIONS_MAX.., _) => ("A function has", VERSIONS_MAX),
+        (_, VERSIONS_IN_ALL_MAX..) => ("All functions together have", VERSIONS_IN_ALL_MAX),
+        _ => return Ok(()),
+    };
+    Err(Error::Invalid(format!(
+        "{whose} at most {max} versions. Delete some that nobody needs."
+    )))
 }
 
 fn check_code(latest: &Function, expected: Option<&str>) -> Result<(), Error> {
@@ -134,6 +145,14 @@ mod tests {
         assert_ne!(version.revision_id, pending.revision_id);
         assert_eq!(version.content_id, pending.content_id);
         assert_eq!(version_of(&pending, 4, None).settings, pending.settings);
+    }
+
+    #[test]
+    fn versions_are_bounded_by_function_and_in_all() {
+        assert_eq!(check_count(9_999, 49_999), Ok(()));
+        let refused = |own, all| check_count(own, all).unwrap_err().to_string();
+        assert!(refused(10_000, 10_000).starts_with("A function has at most 10000 versions."));
+        assert!(refused(0, 50_000).starts_with("All functions together have at most 50000 "));
     }
 
     #[test]

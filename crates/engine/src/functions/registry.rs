@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use uuid::Uuid;
 
 /// Spreads readers over locks, so that they rarely write to the same cache line.
 const SHARDS: usize = 64;
@@ -24,6 +26,8 @@ type Shard = BTreeMap<FunctionName, Entry>;
 pub(super) struct Registry {
     shards: Vec<RwLock<Shard>>,
     hasher: RandomState,
+    /// Of all functions.
+    versions: AtomicUsize,
 }
 
 /// Both views of a function.
@@ -45,8 +49,16 @@ impl Entry {
         }
     }
 
-    fn all(&self) -> impl Iterator<Item = &Arc<Function>> {
-        std::iter::once(&self.current).chain(self.versions.values())
+    /// By number, `$LATEST` first; numbers begin with 1.
+    fn beyond(&self, after: Option<Version>) -> impl Iterator<Item = &Arc<Function>> {
+        let (latest, number) = match after {
+            None => (Some(&self.current), 0),
+            Some(Version::Latest) => (None, 0),
+            Some(Version::Published(number)) => (None, number),
+        };
+        let range = (Bound::Excluded(number), Bound::Unbounded);
+        let published = self.versions.range(range).map(|(_, version)| version);
+        latest.into_iter().chain(published)
     }
 }
 
@@ -56,6 +68,7 @@ impl Registry {
         let registry = Self {
             shards,
             hasher: RandomState::new(),
+            versions: AtomicUsize::new(0),
         };
         for function in settled {
             registry.settle(Arc::new(function));
@@ -100,18 +113,26 @@ impl Registry {
             .map_or(0, |entry| entry.versions.len())
     }
 
+    pub(super) fn count_all_versions(&self) -> usize {
+        self.versions.load(Ordering::Relaxed)
+    }
+
     /// A version of a function that is there; of one that is not, nothing.
     pub(super) fn add_version(&self, version: Arc<Function>) {
         if let (Some(entry), Version::Published(number)) = (
             self.write(&version.name).get_mut(&version.name),
             version.version,
         ) {
-            entry.versions.insert(number, version);
+            let before = entry.versions.insert(number, version);
+            let new = usize::from(before.is_none());
+            self.versions.fetch_add(new, Ordering::Relaxed);
         }
     }
 
     pub(super) fn remove_version(&self, name: &FunctionName, number: u64) -> Option<Arc<Function>> {
-        self.write(name).get_mut(name)?.versions.remove(&number)
+        let removed = self.write(name).get_mut(name)?.versions.remove(&number)?;
+        self.versions.fetch_sub(1, Ordering::Relaxed);
+        Some(removed)
     }
 
     pub(super) fn versions(
@@ -121,9 +142,14 @@ impl Registry {
         limit: usize,
     ) -> Option<Vec<Arc<Function>>> {
         let shard = self.read(name);
-        let all = shard.get(name)?.all();
-        let rest = all.filter(|one| after.is_none_or(|after| one.version > after));
+        let rest = shard.get(name)?.beyond(after);
         Some(rest.take(limit).cloned().collect())
+    }
+
+    pub(super) fn with_package(&self, name: &FunctionName, blob: Uuid) -> Option<Arc<Function>> {
+        let shard = self.read(name);
+        let mut all = shard.get(name)?.beyond(None);
+        all.find(|one| one.code.blob == blob).cloned()
     }
 
     pub(super) fn page_all(
@@ -132,15 +158,17 @@ impl Registry {
         limit: usize,
     ) -> Vec<Arc<Function>> {
         let from = after.map_or(Bound::Unbounded, |(name, _)| Bound::Included(name));
-        let is_beyond = |one: &&Arc<Function>| {
-            after.is_none_or(|(name, version)| (&one.name, one.version) > (name, version))
+        let within = |of: &FunctionName| {
+            after
+                .filter(|(name, _)| *name == of)
+                .map(|(_, version)| version)
         };
         let mut page = Vec::new();
         for shard in &self.shards {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
             let entries = shard.range::<FunctionName, _>((from, Bound::Unbounded));
-            let all = entries.flat_map(|(_, entry)| entry.all());
-            page.extend(all.filter(is_beyond).take(limit).cloned());
+            let rest = entries.flat_map(|(name, entry)| entry.beyond(within(name)));
+            page.extend(rest.take(limit).cloned());
         }
         page.sort_unstable_by(|a, b| (&a.name, a.version).cmp(&(&b.name, b.version)));
         page.truncate(limit);
@@ -196,7 +224,10 @@ impl Registry {
     }
 
     pub(super) fn remove(&self, name: &FunctionName) -> Option<Entry> {
-        self.write(name).remove(name)
+        let removed = self.write(name).remove(name)?;
+        self.versions
+            .fetch_sub(removed.versions.len(), Ordering::Relaxed);
+        Some(removed)
     }
 
     fn read(&self, name: &FunctionName) -> RwLockReadGuard<'_, Shard> {
@@ -304,6 +335,39 @@ mod tests {
         assert!(registry.live(&name, Version::Published(1)).is_none());
         assert!(registry.remove_version(&name, 2).is_some());
         assert!(registry.last_version(&name).is_none() && registry.get(&name).is_some());
+    }
+
+    #[test]
+    fn versions_are_counted_over_all_functions() {
+        let versions = vec![
+            version("f", 1),
+            version("g", 1),
+            version("g", 2),
+            version("none", 1),
+        ];
+        let registry = Registry::new(vec![function("f"), function("g")], versions);
+        let [f, g] = ["f", "g"].map(|name| FunctionName::new(name).unwrap());
+        registry.add_version(Arc::new(version("g", 2)));
+        assert_eq!(registry.count_all_versions(), 3);
+        assert!(
+            registry.remove_version(&f, 1).is_some() && registry.remove_version(&f, 1).is_none()
+        );
+        assert_eq!(registry.count_all_versions(), 2);
+        registry.remove(&g);
+        assert_eq!(registry.count_all_versions(), 0);
+    }
+
+    #[test]
+    fn a_version_is_found_by_its_package() {
+        let blob = Uuid::from_u128(7);
+        let mut second = version("f", 2);
+        second.code.blob = blob;
+        let registry = Registry::new(vec![function("f")], vec![version("f", 1), second]);
+        let name = FunctionName::new("f").unwrap();
+        let found = |blob| registry.with_package(&name, blob).map(|one| one.version);
+        assert_eq!(found(blob), Some(Version::Published(2)));
+        assert_eq!(found(Uuid::nil()), Some(Version::Latest));
+        assert_eq!(found(Uuid::from_u128(8)), None);
     }
 
     #[test]

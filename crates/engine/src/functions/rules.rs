@@ -30,7 +30,8 @@ pub(super) fn check_memory(settings: &Settings) -> Result<(), Error> {
 }
 
 /// An initialised environment can be copied where its runtime can: that of Python can, in all of its versions. The
-/// words are AWS's, which has more such runtimes and begins with Python 3.12.
+/// words about a runtime are AWS's, which has more such runtimes and begins with Python 3.12; those about `/tmp` are
+/// like them.
 pub(super) fn check_snap_start(settings: &Settings) -> Result<(), Error> {
     let runtime = settings.runtime;
     let what = match settings.snap_start {

@@ -68,22 +68,29 @@ impl Inner {
         if let Some(before) = self.registry.settle(Arc::clone(&settled)) {
             self.pools.retire(name, Version::Latest);
             if before.code.blob != settled.code.blob {
-                self.discard_when_unused(before);
+                self.discard_when_unused(vec![before]);
             }
         }
         Ok(())
     }
 
-    /// Invokes that were placed before a change may still need a new environment of the old package.
-    pub(super) fn discard_when_unused(self: &Arc<Self>, before: Arc<Function>) {
+    /// A row is gone that these, of one package, were the functions of. It counts no more, but invokes that were placed
+    /// before may still need a new environment of its package.
+    pub(super) fn discard_when_unused(self: &Arc<Self>, of_row: Vec<Arc<Function>>) {
+        let Some(code) = of_row.first().map(|function| function.code.clone()) else {
+            return;
+        };
+        self.packages.give_back(&code);
+        let users: Vec<_> = of_row.iter().map(Arc::downgrade).collect();
+        drop(of_row);
         let inner = Arc::clone(self);
         self.tasks.spawn(async move {
-            while Arc::strong_count(&before) > 1 {
+            while users.iter().any(|user| user.strong_count() > 0) {
                 if !inner.tasks.pause(UNUSED_PAUSE).await {
                     return; // The next start sweeps it.
                 }
             }
-            inner.packages.discard(&before.code).await;
+            inner.packages.discard(code.blob).await;
         });
     }
 }

@@ -50,7 +50,9 @@ impl Inner {
         let published = publish.then(|| self.published_already(&function)).flatten();
         if publish && published.is_none() {
             let (function, version) = self.publish_row(function, expected, None).await?;
+            // What is Active a moment later has another revision, as every state has.
             let pending = Function {
+                revision_id: Uuid::new_v4(),
                 state: State::Pending,
                 last_update: None,
                 ..Function::clone(&version)

@@ -43,7 +43,7 @@ impl Inner {
                 Ok(function)
             }
             Err(error) => {
-                self.packages.reject(admitted).await;
+                admitted.reject(&self.store, &error).await;
                 Err(error)
             }
         }

@@ -1,4 +1,4 @@
-//! The last starts of each version of each function, as long as neither its code nor its configuration changes.
+//! The last starts of versions of each function, as long as neither its code nor its configuration changes.
 //!
 //! ```text
 //! a pool opens ─▶ of ─▶ each environment's first answer ─▶ keep
@@ -8,10 +8,12 @@
 use super::clock::Times;
 use super::told::{Telling, Told};
 use lambkin_model::{Function, FunctionName, Outcome, RequestId, Start, Timestamp, Version};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Starts of a function that are kept, 150 bytes each.
+/// Published versions of a function whose starts are kept, beside `$LATEST`: with them a function has at most 85 KiB.
+const PUBLISHED_MAX: usize = 16;
+/// Starts of a version that are kept, 150 bytes each.
 const STARTS_MAX: usize = 8;
 /// Bytes that programs told in them, together; older starts go first.
 const TOLD_BYTES_MAX: usize = 4 << 10;
@@ -62,7 +64,7 @@ impl Kept {
     }
 }
 
-/// The last starts of one function.
+/// The last starts of one version.
 #[derive(Debug, Default)]
 pub(crate) struct FunctionStarts(Mutex<VecDeque<Kept>>);
 
@@ -88,38 +90,52 @@ impl FunctionStarts {
     }
 }
 
-/// Which version of which function.
-type Key = (FunctionName, Version);
+/// `$LATEST` is the first.
+type ByVersion = BTreeMap<Version, Arc<FunctionStarts>>;
 
-/// By version.
+/// By function and version.
 #[derive(Debug, Default)]
-pub(crate) struct RecentStarts(Mutex<HashMap<Key, Arc<FunctionStarts>>>);
+pub(crate) struct RecentStarts(Mutex<HashMap<FunctionName, ByVersion>>);
 
 impl RecentStarts {
-    /// Where the starts of a version's environments are kept.
+    /// Where the starts of a version's environments are kept. The lowest of too many versions is forgotten.
     pub(crate) fn of(&self, function: &Function) -> Arc<FunctionStarts> {
-        let key = (function.name.clone(), function.version);
-        Arc::clone(self.lock().entry(key).or_default())
+        let mut all = self.lock();
+        let versions = all.entry(function.name.clone()).or_default();
+        let starts = Arc::clone(versions.entry(function.version).or_default());
+        let mut published = versions.keys().filter(|one| **one != Version::Latest);
+        if let (Some(lowest), Some(_)) =
+            (published.next().copied(), published.nth(PUBLISHED_MAX - 1))
+        {
+            versions.remove(&lowest);
+        }
+        starts
     }
 
     /// A version has changed, or is no more.
     pub(crate) fn forget(&self, name: &FunctionName, version: Version) {
-        self.lock().remove(&(name.clone(), version));
+        if let Some(versions) = self.lock().get_mut(name) {
+            versions.remove(&version);
+        }
     }
 
     /// A function is no more.
     pub(crate) fn forget_all(&self, name: &FunctionName) {
-        self.lock().retain(|(of, _), _| of != name);
+        self.lock().remove(name);
     }
 
     /// The starts of a version, newest first; none that is known, none.
     pub(crate) fn read(&self, function: &Function) -> Vec<PastStart> {
-        let key = (function.name.clone(), function.version);
-        let found = self.lock().get(&key).map(Arc::clone);
+        let all = self.lock();
+        let found = all
+            .get(&function.name)
+            .and_then(|versions| versions.get(&function.version));
+        let found = found.map(Arc::clone);
+        drop(all);
         found.map_or_else(Vec::new, |starts| starts.read())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<FunctionStarts>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<FunctionName, ByVersion>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -128,7 +144,6 @@ impl RecentStarts {
 mod tests {
     use super::*;
     use http::HeaderValue;
-    use std::collections::BTreeMap;
 
     fn start(at: i64, told_bytes: usize) -> Kept {
         let value = HeaderValue::from_str(&" ".repeat(told_bytes)).unwrap();
@@ -169,5 +184,20 @@ mod tests {
         assert_eq!(recent.read(&version).len(), 1);
         recent.forget_all(&function.name);
         assert!(ats().is_empty() && recent.read(&version).is_empty());
+    }
+
+    #[test]
+    fn starts_of_the_highest_versions_are_kept() {
+        let recent = RecentStarts::default();
+        let latest = crate::testing::function("f", BTreeMap::new());
+        let version = |number| Function {
+            version: Version::Published(number),
+            ..latest.clone()
+        };
+        recent.of(&latest).keep(start(0, 0));
+        (1..=20).for_each(|number| recent.of(&version(number)).keep(start(0, 0)));
+        let is_kept = |function: &Function| !recent.read(function).is_empty();
+        assert!(is_kept(&latest));
+        assert!((1..=20).all(|number| is_kept(&version(number)) == (number > 4)));
     }
 }
