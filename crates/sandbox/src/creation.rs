@@ -466,8 +466,10 @@ fn become_init(
     inherited: &Inherited<'_>,
 ) -> Result<Infallible, Failure> {
     profile::done(Step::Joined);
-    let tunnel = open_tunnel(host, blueprint)?;
+    let tunnel = open_tunnel(host, blueprint);
+    // A child that ended with the spawner's word unread would cut off its own.
     take_identity(host, blueprint.owner)?;
+    let tunnel = tunnel?;
     profile::done(Step::Identity);
     let (listener, working_folder) = match &blueprint.job {
         Job::Run(_) => (Some(open_network(blueprint.job.has_network())?), c"/"),
