@@ -15,15 +15,22 @@ use crate::reserve::Recipe;
 use lambkin_model::{Function, FunctionName, Version};
 use lambkin_sandbox::{Event, Lineage, Program, Sandbox, Spec};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
+use tokio::sync::Semaphore;
 
 /// From the program's start until it stands still: AWS's least for a version that is being made ready.
 const INIT_MAX: Duration = Duration::from_secs(130);
 /// What one is expected to take before it is measured.
 const EXPECTED_BYTES: u64 = 64 << 20;
+/// Programs that load at one time: more would only share the cores, which environments need.
+const MAKING_MAX: usize = 1;
+/// CPU for each, in thousandths of a core, as for whatever else is made ahead.
+const MILLICORES: u32 = 500;
+/// Clones that fail one after the other until environments are started one by one again.
+const FAILURES_MAX: u32 = 2;
 
 /// All that are kept.
 pub(crate) struct Templates {
@@ -31,6 +38,7 @@ pub(crate) struct Templates {
     kept: Mutex<HashMap<(FunctionName, Version), Kept>>,
     /// Counts what is asked for, so that the one that was needed longest ago is known.
     clock: AtomicU64,
+    turns: Semaphore,
 }
 
 struct Kept {
@@ -50,6 +58,8 @@ enum State {
 pub(crate) struct Template {
     sandbox: Sandbox,
     bytes: u64,
+    /// Clones that have failed since one came.
+    failures: AtomicU32,
 }
 
 impl Templates {
@@ -59,6 +69,7 @@ impl Templates {
             bytes_max,
             kept: Mutex::default(),
             clock: AtomicU64::new(0),
+            turns: Semaphore::new(MAKING_MAX),
         }
     }
 
@@ -110,6 +121,25 @@ impl Templates {
             of != name || version.is_some_and(|version| version != *number)
         });
         Self::bytes(&all)
+    }
+
+    /// Whether a version's is still to be made.
+    fn is_wanted(&self, function: &Arc<Function>) -> bool {
+        let key = (function.name.clone(), function.version);
+        let all = self.lock();
+        let kept = all.get(&key);
+        kept.is_some_and(|kept| Arc::ptr_eq(&kept.function, function))
+    }
+
+    /// A clone came or did not. One that cannot be cloned costs each environment more than it saves, and is given up.
+    pub(crate) fn cloned(host: &Host, function: &Arc<Function>, template: &Template, done: bool) {
+        if done {
+            return template.failures.store(0, Ordering::Relaxed);
+        }
+        if template.failures.fetch_add(1, Ordering::Relaxed) + 1 >= FAILURES_MAX {
+            let bytes = host.templates.keep(function, State::Unfit);
+            host.reserve.set_aside(bytes);
+        }
     }
 
     /// At the end of the server.
@@ -170,6 +200,14 @@ impl Template {
 }
 
 async fn make_and_keep(host: Arc<Host>, function: Arc<Function>) {
+    // The semaphore is never closed.
+    let turn = tokio::select! {
+        turn = host.templates.turns.acquire() => turn,
+        () = host.stop.cancelled() => return,
+    };
+    if !host.templates.is_wanted(&function) {
+        return;
+    }
     let made = tokio::select! {
         made = tokio::time::timeout(INIT_MAX, make(&host, &function)) => {
             made.unwrap_or_else(|_| Err("it was not ready in 130 seconds".to_owned()))
@@ -184,12 +222,14 @@ async fn make_and_keep(host: Arc<Host>, function: Arc<Function>) {
             State::Unfit
         }
     };
+    drop(turn);
     let bytes = host.templates.keep(&function, state);
     host.reserve.set_aside(bytes);
 }
 
 async fn make(host: &Host, function: &Function) -> Result<Template, String> {
-    if host.short_of(EXPECTED_BYTES) > 0 {
+    let most = u64::from(function.settings.memory_mb) << 20;
+    if host.short_of(EXPECTED_BYTES.max(most)) > 0 {
         return Err("the machine has no memory for it".to_owned());
     }
     let settings = &function.settings;
@@ -209,6 +249,8 @@ async fn make(host: &Host, function: &Function) -> Result<Template, String> {
         env: of_template(function, &launch.env),
         cwd: "/var/task".to_owned(),
     };
+    let limited = sandbox.set_cpu_limit(Some(MILLICORES));
+    limited.map_err(|error| error.to_string())?;
     let started = sandbox.start(&program).await;
     started.map_err(|error| error.to_string())?;
     let mut output = sandbox.take_output().ok_or("it came without its log")?;
@@ -226,10 +268,14 @@ async fn make(host: &Host, function: &Function) -> Result<Template, String> {
     match event {
         Event::Settled => {
             let bytes = sandbox.usage().map_or(0, |usage| usage.memory_peak_bytes);
+            // Its clones begin in its control group.
+            let unlimited = sandbox.set_cpu_limit(None);
+            unlimited.map_err(|error| error.to_string())?;
             sandbox.rest();
             Ok(Template {
                 sandbox,
                 bytes: bytes.max(1),
+                failures: AtomicU32::new(0),
             })
         }
         Event::Unfit(why) => Err(why),

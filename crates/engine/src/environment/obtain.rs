@@ -42,7 +42,9 @@ pub(super) async fn obtain(
     program: &Program,
 ) -> Result<Obtained, Error> {
     if let Some(template) = Templates::of(host, function) {
-        match clone(host, &template, recipe, code.clone(), program).await {
+        let cloned = clone(host, &template, recipe, code.clone(), program).await;
+        Templates::cloned(host, function, &template, cloned.is_ok());
+        match cloned {
             Ok(obtained) => return Ok(obtained),
             Err(error) => tracing::warn!(%error, "cannot clone an environment"),
         }
