@@ -15,11 +15,11 @@ use crate::kernel::memory;
 use crate::kernel::registers::{Calling, Registers};
 use crate::kernel::script::{self, ENTRY_BYTES};
 use crate::kernel::trace::{Stop, Tracee};
-use crate::status::Status;
 use crate::template::Template;
+use crate::verification::Subject;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal, pidfd_getfd, pidfd_open};
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 
 /// Room for the calls, and what they read beside the filter.
 const CALLS_BYTES: u64 = 8_192;
@@ -86,7 +86,7 @@ impl Template {
             .map_err(at("fork into name spaces"))?;
         drop(first);
         let listener = second.run(&page, &page.restriction)?;
-        second.finish(&page, listener)
+        second.finish(&page, listener, init)
     }
 
     /// What stands where the template stands forks like it.
@@ -228,7 +228,7 @@ impl Puppet {
     }
 
     /// Nothing that was for its making is left.
-    fn finish(self, page: &Page, listener: u64) -> Result<Clone, Failure> {
+    fn finish(self, page: &Page, listener: u64, init: Pid) -> Result<Clone, Failure> {
         let process = pidfd_open(self.tracee.0, PidfdFlags::empty()).map_err(at("find a clone"))?;
         let number = RawFd::try_from(listener).map_err(|_| at("take a listener")(Errno::BADF))?;
         let listener = pidfd_getfd(&process, number, PidfdGetfdFlags::empty())
@@ -236,10 +236,13 @@ impl Puppet {
         self.call(libc::SYS_close_range, [3, u64::from(u32::MAX), 0, 0, 0, 0])
             .and_then(|_| self.call(libc::SYS_munmap, [page.start, page.bytes, 0, 0, 0, 0]))
             .map_err(at("clear up"))?;
-        let status = Status::of(self.tracee.0).map_err(|_| at("find a clone")(Errno::SRCH))?;
-        let number = status.numbers().nth(1);
+        let subject = Subject {
+            pid: self.tracee.0,
+            process: process.as_fd(),
+            init,
+        };
         Ok(Clone {
-            number: number.ok_or_else(|| at("find a clone")(Errno::SRCH))?,
+            number: subject.verify(&listener).map_err(at("verify a clone"))?,
             second: self,
             listener,
             process,

@@ -5,6 +5,7 @@
 
 use crate::cloning::{Failure, Restrictions};
 use crate::descriptors::{FILTER, FILTER_OF_TEMPLATES, SETTLED};
+use crate::fitness::Limits;
 use crate::kernel::child;
 use crate::kernel::filter::{self, sock_filter};
 use crate::kernel::inherited;
@@ -25,6 +26,7 @@ pub(crate) struct Keeper {
     has_settled: bool,
     /// Tells that to the spawner, which puts nobody below before.
     settled: OwnedFd,
+    limits: Limits,
 }
 
 impl Keeper {
@@ -41,6 +43,7 @@ impl Keeper {
             template: None,
             has_settled: false,
             settled: inherited::take(SETTLED)?,
+            limits: Limits::of_self()?,
         })
     }
 
@@ -59,7 +62,7 @@ impl Keeper {
         template::end_all_but(kept)?;
         let checked = taken.and_then(|template| {
             template.forget_stop()?;
-            template.check()?;
+            template.check(&self.limits)?;
             Ok(template)
         });
         match checked {

@@ -13,6 +13,7 @@ mod calls;
 mod cloning;
 mod control;
 pub mod descriptors;
+mod fitness;
 mod keeper;
 mod kernel;
 pub mod message;
@@ -22,6 +23,7 @@ mod status;
 mod template;
 mod trial;
 mod unpack;
+mod verification;
 
 pub use network::{ADDRESS_V4, ADDRESS_V6, TUNNEL_V4};
 pub use run::{Programs, run};

@@ -15,7 +15,6 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 use std::fs;
 use std::io;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// From the program's word to its fork: what the function has registered for that moment runs before.
@@ -25,12 +24,6 @@ const PAUSE: Duration = Duration::from_micros(200);
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 /// As kill(2) has it: all that this process may signal, but itself.
 const EVERYBODY: nix::unistd::Pid = nix::unistd::Pid::from_raw(-1);
-/// Memory maps of a template that are looked through.
-const MAPS_BYTES_MAX: usize = 16 << 20;
-/// Folders that clones have of their own. What a program left there they would miss.
-const OWN_FOLDERS: [&str; 2] = ["/tmp", "/dev/shm"];
-/// Its standard streams, which clones get anew.
-const STREAMS: [&str; 3] = ["0", "1", "2"];
 
 /// Flags of a fork that leaves nothing shared, beside the signal.
 const HARMLESS: u64 =
@@ -99,52 +92,6 @@ impl Template {
         }
         Ok(())
     }
-
-    /// Whether it has nothing that clones would share, or miss.
-    pub(crate) fn check(&self) -> Result<(), Unfit> {
-        self.check_filters()?;
-        let folder = format!("/proc/{}", self.pid().as_raw_pid());
-        let mut streams = 0;
-        for entry in fs::read_dir(format!("{folder}/fd"))? {
-            let entry = entry?;
-            if !STREAMS.iter().any(|stream| entry.file_name() == *stream) {
-                let what = fs::read_link(entry.path()).unwrap_or_default();
-                return Err(Unfit(format!("it holds {} open", what.display())));
-            }
-            streams += 1;
-        }
-        if streams < STREAMS.len() {
-            return Err(Unfit("it has closed a standard stream".to_owned()));
-        }
-        for path in OWN_FOLDERS {
-            if let Some(entry) = fs::read_dir(path).ok().and_then(|mut all| all.next()) {
-                let name = entry?.file_name();
-                let file = Path::new(path).join(name);
-                return Err(Unfit(format!("it has written {}", file.display())));
-            }
-        }
-        let maps = fs::read_to_string(format!("{folder}/smaps"))?;
-        if maps.len() > MAPS_BYTES_MAX {
-            return Err(Unfit("it has too many pieces of memory".to_owned()));
-        }
-        match shared(&maps) {
-            Some(line) => Err(Unfit(format!("it shares memory: {line}"))),
-            None => Ok(()),
-        }
-    }
-
-    /// Beside those of this process it must be under the one that it was started with. What it lays upon itself decides
-    /// what becomes of the calls that restrict its clones: it could have them answered and not done.
-    fn check_filters(&self) -> Result<(), Unfit> {
-        let expected = Status::of_self()?.filters().map(|own| own + 1);
-        match Status::of(self.pid())?.filters() {
-            Some(found) if Some(found) == expected => Ok(()),
-            Some(_) => Err(Unfit(
-                "it has a filter of system calls of its own".to_owned(),
-            )),
-            None => Err(Unfit("this kernel does not tell its filters".to_owned())),
-        }
-    }
 }
 
 /// Keeps a program going until it forks.
@@ -189,24 +136,6 @@ fn own_memory(number: i64, arguments: [u64; 6]) -> Result<(u64, u64), Unfit> {
     }
     let kept = (libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID) as u64;
     Ok((flags & kept, child_number))
-}
-
-/// The first memory that several processes could write, as the kernel tells it.
-fn shared(maps: &str) -> Option<&str> {
-    let mut place = "";
-    for line in maps.lines() {
-        if let Some(flags) = line.strip_prefix("VmFlags:") {
-            let has = |wanted: &str| flags.split_whitespace().any(|flag| flag == wanted);
-            if has("sh") && has("mw") {
-                return Some(place);
-            }
-        } else if line
-            .starts_with(|first: char| first.is_ascii_digit() || first.is_ascii_lowercase())
-        {
-            place = line;
-        }
-    }
-    None
 }
 
 /// Kills and reaps every process of this name space but pid 1 and one. Nothing may be below it yet. All are stopped
@@ -284,17 +213,6 @@ fn stop_is_pending(status: &Status) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn memory_that_could_be_written_by_several_is_found() {
-        let private = "00400000-00401000 r-xp 0 00:1 7 /bin/x\nVmFlags: rd ex mr mw me\n";
-        let read_only =
-            "7f00-7f01 r--s 0 00:1 8 /usr/lib/cache\nSize: 4 kB\nVmFlags: rd sh mr me\n";
-        let shared_one = "7f02-7f03 rw-s 0 00:1 9 /dev/zero\nVmFlags: rd wr sh mr mw me\n";
-        assert_eq!(shared(&format!("{private}{read_only}")), None);
-        let found = shared(&format!("{private}{shared_one}{read_only}")).map(str::to_owned);
-        assert_eq!(found.as_deref(), Some("7f02-7f03 rw-s 0 00:1 9 /dev/zero"));
-    }
 
     #[test]
     fn a_fork_that_shares_is_none() {

@@ -84,6 +84,20 @@ fn set(program: &[sock_filter], flags: libc::c_ulong) -> Result<i64, Errno> {
     })
 }
 
+/// Whether a descriptor is a filter's listener: only of one does nobody wait with a number that it never gives.
+pub(crate) fn is_listener(descriptor: &OwnedFd) -> bool {
+    let id = 0_u64;
+    // SAFETY: the kernel reads a number that lives until the call returns.
+    let valid = finish(|| unsafe {
+        check(libc::ioctl(
+            descriptor.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_ID_VALID,
+            &raw const id,
+        ))
+    });
+    valid == Err(Errno::NOENT)
+}
+
 impl Listener {
     pub(crate) fn new(listener: OwnedFd) -> Self {
         // SAFETY: the call takes a number. A kernel that does not know it is only slower.

@@ -74,6 +74,11 @@ impl Registers {
         self.0.r12
     }
 
+    /// The place of the next instruction.
+    pub(super) fn place(&self) -> u64 {
+        self.0.rip
+    }
+
     pub(super) fn result(&self) -> i64 {
         self.0.rax as i64
     }
@@ -124,6 +129,11 @@ impl Registers {
     /// The call of the table that it has come to.
     pub(super) fn reached(&self) -> u64 {
         self.0.regs[19]
+    }
+
+    /// The place of the next instruction.
+    pub(super) fn place(&self) -> u64 {
+        self.0.pc
     }
 
     pub(super) fn result(&self) -> i64 {

@@ -61,5 +61,11 @@ pub(crate) fn instructions() -> &'static [u8] {
     unsafe { std::slice::from_raw_parts(first, last.offset_from_unsigned(first)) }
 }
 
+/// Where a process stands that has come to the end of those at `script`: behind the trap, or at it.
+pub(super) fn end(script: u64) -> u64 {
+    let at = if cfg!(target_arch = "x86_64") { 0 } else { 4 };
+    script + instructions().len() as u64 - at
+}
+
 /// How one call lies in the table.
 pub(crate) const ENTRY_BYTES: usize = 56;

@@ -2,7 +2,7 @@
 
 use super::check;
 use super::registers::{Calling, Registers};
-use super::script::ENTRY_BYTES;
+use super::script::{self, ENTRY_BYTES};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
@@ -111,9 +111,13 @@ impl Tracee {
         for _ in 0..SIGNALS_MAX {
             request(libc::PTRACE_SINGLESTEP, self.0, 0, 0)?;
             match self.wait()? {
-                Stop::Signal(libc::SIGTRAP) => return result(self.registers()?.result()),
-                // The call is still to come; the signal is lost.
-                Stop::Signal(_) => {}
+                // As long as the call is still to come, it is a signal that somebody has sent, and is lost.
+                Stop::Signal(_) => {
+                    let registers = self.registers()?;
+                    if registers.place() == base.place() {
+                        return result(registers.result());
+                    }
+                }
                 Stop::Gone => return Err(Errno::SRCH),
                 Stop::Forked(_) | Stop::Event => return Err(Errno::IO),
             }
@@ -133,13 +137,28 @@ impl Tracee {
         base.about_to_run(script, first, end)
             .set(self.0)
             .map_err(none)?;
-        self.go_on(0).map_err(none)?;
-        if self.wait().map_err(none)? != Stop::Signal(libc::SIGTRAP) {
-            return Err(none(Errno::SRCH));
-        }
-        let registers = self.registers().map_err(none)?;
+        let registers = self.go_on_to(script::end(script)).map_err(none)?;
         let at = registers.reached().wrapping_sub(first) as usize / ENTRY_BYTES;
         result(registers.result()).map_err(|errno| (at, errno))
+    }
+}
+
+impl Tracee {
+    /// Up to the trap at that place. Signals that arrive before are lost.
+    fn go_on_to(self, trap: u64) -> Result<Registers, Errno> {
+        for _ in 0..SIGNALS_MAX {
+            self.go_on(0)?;
+            match self.wait()? {
+                Stop::Signal(_) => {
+                    let registers = self.registers()?;
+                    if registers.place() == trap {
+                        return Ok(registers);
+                    }
+                }
+                _ => return Err(Errno::SRCH),
+            }
+        }
+        Err(Errno::INTR)
     }
 }
 

@@ -89,6 +89,10 @@ pub(crate) const ALL: &[Case] = &[
         "nothing_hides_from_settling",
         clones::nothing_hides_from_settling,
     ),
+    (
+        "signals_of_others_make_no_calls",
+        templates::signals_of_others_make_no_calls,
+    ),
     ("connections_lead_out", network::out::connections_lead_out),
     (
         "local_sockets_are_the_caller_s",

@@ -6,7 +6,7 @@ use crate::place;
 
 /// Answers calls in the kernel's place: `fake` has one answered with success, and not done.
 const FILTER: &str = r"
-import ctypes, platform, struct
+import ctypes, os, platform, resource, struct, sys
 libc = ctypes.CDLL(None, use_errno=True)
 SETRESUID = 117 if platform.machine() == 'x86_64' else 147
 def filter(*instructions):
@@ -18,18 +18,77 @@ def fake(number):
     filter((0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x00050000), ALLOW)
 ";
 
-pub(super) fn a_hostile_program_is_no_template() {
+/// Python, from a file in memory that can be opened and written by whoever runs it.
+const RUNS_NAMELESS: &str = r"
+if 'again' not in os.environ:
+    file = os.memfd_create('python')
+    os.write(file, open(sys.executable, 'rb').read())
+    words = open('/proc/self/cmdline').read().split('\0')[:-1]
+    os.execve(file, words, {'again': '1', 'PYTHONHOME': sys.prefix})
+";
+
+const MAPS_NAMELESS: &str = r"
+with open('/tmp/x', 'w+b') as file:
+    file.write(b'x' * 4096)
+    file.flush()
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap(None, ctypes.c_size_t(4096), 3, 2, file.fileno(), ctypes.c_long(0))
+os.unlink('/tmp/x')
+";
+
+const LIMITS_PID_1: &str = "resource.prlimit(1, resource.RLIMIT_NPROC, (7, 7))";
+
+/// Sends traps to the process that is to be the template, as soon as it is there.
+const TRAPS: &str = r"
+import os, time
+if not os.fork():
+    own = os.getpid()
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try: os.kill(own + 1, 5)
+        except OSError: pass
+    os._exit(0)
+";
+
+pub(super) fn signals_of_others_make_no_calls() {
     place::with(|place| async move {
-        for (program, reason) in [
-            ("fake(SETRESUID)", "filter of system calls"),
-            ("filter(ALLOW)", "filter of system calls"),
-        ] {
-            let inside = place.unsettled(&format!("{FILTER}\n{program}")).await;
-            match inside.sandbox.event().await {
-                Event::Unfit(why) => assert!(why.contains(reason), "{why}"),
-                other => panic!("{other:?} of {program}"),
+        for _ in 0..3 {
+            let inside = place.unsettled(TRAPS).await;
+            if inside.sandbox.event().await == Event::Settled {
+                for _ in 0..2 {
+                    let mut clone = place
+                        .clone_of(&inside.sandbox, "print('lives')\nprint('=end=')")
+                        .await;
+                    assert_eq!(clone.end().await.0, "lives\n");
+                }
             }
             inside.sandbox.destroy().await;
         }
+    });
+}
+
+pub(super) fn a_hostile_program_is_no_template() {
+    place::with(|place| async move {
+        let mut wrong = Vec::new();
+        for (program, reason) in [
+            ("fake(SETRESUID)", "filter of system calls"),
+            ("filter(ALLOW)", "filter of system calls"),
+            (RUNS_NAMELESS, "which can be written"),
+            (MAPS_NAMELESS, "which can be written"),
+            (
+                "resource.setrlimit(resource.RLIMIT_NPROC, (7, 7))",
+                "changed its limits",
+            ),
+            (LIMITS_PID_1, "changed its limits"),
+            ("os.close(0)", "closed a standard stream"),
+        ] {
+            let inside = place.unsettled(&format!("{FILTER}\n{program}")).await;
+            match inside.sandbox.event().await {
+                Event::Unfit(why) if why.contains(reason) => {}
+                other => wrong.push(format!("{other:?} of {program}")),
+            }
+            inside.sandbox.destroy().await;
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
     });
 }

@@ -1,0 +1,83 @@
+//! A clone looked at from outside before it runs: a call of its making that was answered and not done is found here.
+
+use crate::descriptors::INPUT;
+use crate::kernel::filter;
+use crate::status::Status;
+use rustix::fs::fstat;
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use std::fs;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+
+const CAPABILITIES: [&str; 5] = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"];
+const NONE: &str = "0000000000000000";
+/// Those of templates and of programs.
+const FILTERS: u32 = 2;
+/// The pid 1's descriptors that are a clone's standard streams.
+const STREAMS: [(RawFd, RawFd); 3] = [(INPUT, 0), (1, 1), (2, 2)];
+
+/// A clone that stands still in the sandbox of `init`, made by this process.
+pub(crate) struct Subject<'a> {
+    pub(crate) pid: Pid,
+    pub(crate) process: BorrowedFd<'a>,
+    pub(crate) init: Pid,
+}
+
+impl Subject<'_> {
+    /// Its number in that sandbox, if it is what a program there must be. `EPERM` if not.
+    pub(crate) fn verify(&self, listener: &OwnedFd) -> Result<i32, Errno> {
+        let status = Status::of(self.pid).map_err(|_| Errno::SRCH)?;
+        let init = Status::of(self.init).map_err(|_| Errno::SRCH)?;
+        let own = Status::of_self().map_err(|_| Errno::SRCH)?;
+        let is_confined = is_without_rights(&status)
+            && is_of_user(&status, &init)
+            && status.filters().is_some()
+            && status.filters() == own.filters().map(|own| own + FILTERS)
+            && filter::is_listener(listener)
+            && self.is_in_groups()?
+            && self.has_streams_alone()?;
+        let [_, number] = status.numbers().collect::<Vec<_>>()[..] else {
+            return Err(Errno::PERM);
+        };
+        is_confined.then_some(number).ok_or(Errno::PERM)
+    }
+
+    fn is_in_groups(&self) -> Result<bool, Errno> {
+        let groups = |process: Pid| {
+            let groups = fs::read(format!("/proc/{}/cgroup", process.as_raw_pid()));
+            groups.map_err(|_| Errno::SRCH)
+        };
+        Ok(groups(self.pid)? == groups(self.init)?)
+    }
+
+    fn has_streams_alone(&self) -> Result<bool, Errno> {
+        let init = pidfd_open(self.init, PidfdFlags::empty())?;
+        let get = |process: BorrowedFd<'_>, number| {
+            pidfd_getfd(process, number, PidfdGetfdFlags::empty())
+        };
+        for (of_init, number) in STREAMS {
+            let expected = fstat(get(init.as_fd(), of_init)?)?;
+            let found = fstat(get(self.process, number)?)?;
+            if (found.st_dev, found.st_ino) != (expected.st_dev, expected.st_ino) {
+                return Ok(false);
+            }
+        }
+        let next = get(self.process, STREAMS.len() as RawFd);
+        Ok(next.is_err_and(|error| error == Errno::BADF))
+    }
+}
+
+fn is_without_rights(status: &Status) -> bool {
+    let mut sets = CAPABILITIES.iter();
+    sets.all(|set| status.words(set).eq([NONE])) && status.words("NoNewPrivs").eq(["1"])
+}
+
+/// The one user of the sandbox, which its pid 1 is too.
+fn is_of_user(status: &Status, init: &Status) -> bool {
+    let mut ids = ["Uid", "Gid"].iter();
+    ids.all(|ids| {
+        let expected: Vec<_> = init.words(ids).collect();
+        let is_one = expected.len() == 4 && expected.iter().all(|id| *id == expected[0]);
+        is_one && status.words(ids).eq(expected)
+    })
+}
