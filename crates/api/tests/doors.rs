@@ -225,8 +225,9 @@ async fn the_body_is_the_signed_one() {
 #[tokio::test]
 async fn validation_comes_before_what_is_not_there_yet() {
     let served = serve(Limits::default());
-    let versions = |name: &str| format!("{FUNCTIONS}/{name}/versions");
-    let invalid = served.signed(Method::POST, &versions("white%20space"), "{}");
+    let aliases = |name: &str| format!("{FUNCTIONS}/{name}/aliases");
+    let alias = r#"{"Name":"live","FunctionVersion":"1"}"#;
+    let invalid = served.signed(Method::POST, &aliases("white%20space"), alias);
     let body = served
         .assert_refused(invalid, 400, "ValidationException")
         .await;
@@ -234,12 +235,12 @@ async fn validation_comes_before_what_is_not_there_yet() {
         body.contains("1 validation error detected: Value 'white space' at 'functionName'"),
         "{body}"
     );
-    let valid = served.signed(Method::POST, &versions("f"), "{}");
+    let valid = served.signed(Method::POST, &aliases("f"), alias);
     let body = served
         .assert_refused(valid, 501, "NotImplementedException")
         .await;
     assert!(
-        body.contains("PublishVersion is not implemented yet"),
+        body.contains("CreateAlias is not implemented yet"),
         "{body}"
     );
     let vpc = r#"{"VpcConfig":{"SubnetIds":["subnet-1"],"SecurityGroupIds":["sg-1"]}}"#;

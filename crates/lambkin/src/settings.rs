@@ -87,7 +87,7 @@ settings! {
     allow_nearest_runtime, "LAMBKIN_ALLOW_NEAREST_RUNTIME", "BOOL": bool = false, "false";
     /// Invokes that run at once, over all functions; one more is answered 429
     concurrency, "LAMBKIN_CONCURRENCY", "COUNT": u32 = 1_000, "1000";
-    /// Memory in MiB that environments leave free on the machine; below it what rests makes room, and then invokes are answered 429
+    /// Memory in MiB that environments leave free on the machine; below it what rests makes room, and then invokes that no environment will serve within a second are answered 429
     memory_reserve_mib, "LAMBKIN_MEMORY_RESERVE_MIB", "MIB": u64 = 512, "512";
     /// Seconds after which an idle environment ends
     idle_timeout_s, "LAMBKIN_IDLE_TIMEOUT_S", "SECONDS": u64 = 300, "300";
