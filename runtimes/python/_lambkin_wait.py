@@ -83,10 +83,14 @@ def close_input():
     # A stream keeps what it once found its file to be.
     raw = io.FileIO(0, "rb", closefd=False)
     raw.name = "<stdin>"
-    old = sys.stdin
-    new = io.TextIOWrapper(io.BufferedReader(raw), encoding=old.encoding, errors=old.errors)
+    old = sys.__stdin__
+    encoding, errors = getattr(old, "encoding", None), getattr(old, "errors", None)
+    new = io.TextIOWrapper(io.BufferedReader(raw), encoding=encoding or "utf-8", errors=errors)
     new.mode = "r"
-    sys.stdin = sys.__stdin__ = new
+    # A function that was loaded before this may have put another one there.
+    if sys.stdin is old:
+        sys.stdin = new
+    sys.__stdin__ = new
 
 
 def give_way(ahead):

@@ -86,21 +86,16 @@ impl Template {
             .map_err(at("fork into name spaces"))?;
         drop(first);
         let listener = second.run(&page, &page.restriction)?;
-        second.finish(&page, listener, init)
+        second.finish(&page, listener, (init, self.number_at))
     }
 
-    /// What stands where the template stands forks like it.
+    /// What stands where the template stands forks like it. The kernel writes nothing to the child's memory for that: where,
+    /// the program would have decided, and that could be what the child's calls are read from.
     fn fork_of(&self, parent: Tracee) -> Result<Puppet, Errno> {
-        let more = (libc::CLONE_PARENT | libc::CLONE_PTRACE | libc::SIGCHLD) as u64;
-        let number = self.child_number;
-        let (fourth, fifth) = if cfg!(target_arch = "x86_64") {
-            (number, 0)
-        } else {
-            (0, number)
-        };
+        let flags = (libc::CLONE_PARENT | libc::CLONE_PTRACE | libc::SIGCHLD) as u64;
         let fork = Calling {
             number: libc::SYS_clone,
-            arguments: [self.flags | more, 0, 0, fourth, fifth, 0],
+            arguments: [flags, 0, 0, 0, 0, 0],
         };
         let child = parent.call(&self.registers, fork)?;
         let child = i32::try_from(child).ok().and_then(Pid::from_raw);
@@ -228,7 +223,12 @@ impl Puppet {
     }
 
     /// Nothing that was for its making is left.
-    fn finish(self, page: &Page, listener: u64, init: Pid) -> Result<Clone, Failure> {
+    fn finish(
+        self,
+        page: &Page,
+        listener: u64,
+        (init, number_at): (Pid, Option<u64>),
+    ) -> Result<Clone, Failure> {
         let process = pidfd_open(self.tracee.0, PidfdFlags::empty()).map_err(at("find a clone"))?;
         let number = RawFd::try_from(listener).map_err(|_| at("take a listener")(Errno::BADF))?;
         let listener = pidfd_getfd(&process, number, PidfdGetfdFlags::empty())
@@ -241,8 +241,14 @@ impl Puppet {
             process: process.as_fd(),
             init,
         };
+        let number = subject.verify(&listener).map_err(at("verify a clone"))?;
+        // Its threads' library goes by it. All its calls are made.
+        if let Some(place) = number_at {
+            memory::write(self.tracee.0, place, &number.to_ne_bytes())
+                .map_err(at("tell a clone its number"))?;
+        }
         Ok(Clone {
-            number: subject.verify(&listener).map_err(at("verify a clone"))?,
+            number,
             second: self,
             listener,
             process,

@@ -18,12 +18,15 @@ const MAPS_BYTES_MAX: u64 = 16 << 20;
 const OWN_FOLDERS: [&str; 2] = ["/tmp", "/dev/shm"];
 /// Its standard streams, which clones get anew.
 const STREAMS: [&str; 3] = ["0", "1", "2"];
+/// Of linux/rseq.h: where the sequence is told that a thread is in.
+const SEQUENCE_AT: u64 = 8;
 /// What the kernel calls the limit that a program has of its own.
 const DESCRIPTORS: &str = "Max open files";
 
 impl Template {
     pub(crate) fn check(&self, limits: &Limits) -> Result<(), Unfit> {
         self.check_filters()?;
+        self.check_sequences()?;
         let folder = format!("/proc/{}", self.pid().as_raw_pid());
         check_descriptors(&folder)?;
         check_own_folders()?;
@@ -46,6 +49,20 @@ impl Template {
                 "it has a filter of system calls of its own".to_owned(),
             )),
             None => Err(Unfit("this kernel does not tell its filters".to_owned())),
+        }
+    }
+
+    /// Whoever stands inside of a sequence that the kernel begins anew goes on where its memory says, whatever registers it
+    /// is given: so would clones, before they are restricted.
+    fn check_sequences(&self) -> Result<(), Unfit> {
+        let Some(place) = self.tracee.restartable()? else {
+            return Ok(());
+        };
+        let mut sequence = [0; 8];
+        memory::read(self.pid(), place + SEQUENCE_AT, &mut sequence)?;
+        match u64::from_ne_bytes(sequence) {
+            0 => Ok(()),
+            _ => Err(Unfit("it forks in a restartable sequence".to_owned())),
         }
     }
 

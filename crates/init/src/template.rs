@@ -34,9 +34,8 @@ pub(crate) struct Template {
     pub(crate) tracee: Tracee,
     /// As it returns from the fork.
     pub(crate) registers: Registers,
-    /// What its fork wanted to have set in a child.
-    pub(crate) flags: u64,
-    pub(crate) child_number: u64,
+    /// Where its fork wanted the child's number to be written.
+    pub(crate) number_at: Option<u64>,
 }
 
 /// Why a program is no template.
@@ -63,15 +62,14 @@ impl Template {
         let until = Instant::now() + FORK_TIMEOUT;
         let child = Tracee(await_fork(program, until)?);
         let call = program.registers()?.calling();
-        let (flags, child_number) = own_memory(call.number, call.arguments)?;
+        let number_at = own_memory(call.number, call.arguments)?;
         while await_stop(child, until)? != Stop::Event {}
         child.forget_forks()?;
         let registers = child.registers()?;
         Ok(Self {
             tracee: child,
             registers: registers.after(0),
-            flags,
-            child_number,
+            number_at,
         })
     }
 
@@ -118,12 +116,12 @@ fn await_stop(tracee: Tracee, until: Instant) -> Result<Stop, Unfit> {
     }
 }
 
-/// What a fork asked for, if its child has memory and files of its own.
-fn own_memory(number: i64, arguments: [u64; 6]) -> Result<(u64, u64), Unfit> {
+/// Where a fork wanted its child's number, if it wanted that, and if the child has memory and files of its own.
+fn own_memory(number: i64, arguments: [u64; 6]) -> Result<Option<u64>, Unfit> {
     const SIGNAL: u64 = 0xff;
     #[cfg(target_arch = "x86_64")]
     if number == libc::SYS_fork {
-        return Ok((0, 0));
+        return Ok(None);
     }
     let [flags, stack, _, fourth, fifth, _] = arguments;
     let child_number = if cfg!(target_arch = "x86_64") {
@@ -134,8 +132,8 @@ fn own_memory(number: i64, arguments: [u64; 6]) -> Result<(u64, u64), Unfit> {
     if number != libc::SYS_clone || flags & !(HARMLESS | SIGNAL) != 0 || stack != 0 {
         return Err(Unfit("what it forks is not a process apart".to_owned()));
     }
-    let kept = (libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID) as u64;
-    Ok((flags & kept, child_number))
+    let wanted = flags & libc::CLONE_CHILD_SETTID as u64 != 0;
+    Ok(wanted.then_some(child_number))
 }
 
 /// Kills and reaps every process of this name space but pid 1 and one. Nothing may be below it yet. All are stopped
@@ -217,7 +215,9 @@ mod tests {
     #[test]
     fn a_fork_that_shares_is_none() {
         let clone = |flags: i32| own_memory(libc::SYS_clone, [flags as u64, 0, 0, 7, 7, 0]);
-        assert_eq!(clone(libc::SIGCHLD).unwrap(), (0, 7));
+        assert_eq!(clone(libc::SIGCHLD).unwrap(), None);
+        let with_number = clone(libc::SIGCHLD | libc::CLONE_CHILD_SETTID);
+        assert_eq!(with_number.unwrap(), Some(7));
         assert!(clone(libc::SIGCHLD | libc::CLONE_VM).is_err());
         assert!(clone(libc::SIGCHLD | libc::CLONE_FILES).is_err());
         assert!(own_memory(libc::SYS_vfork, [0; 6]).is_err());

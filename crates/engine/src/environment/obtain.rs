@@ -42,9 +42,7 @@ pub(super) async fn obtain(
     program: &Program,
 ) -> Result<Obtained, Error> {
     if let Some(template) = Templates::of(host, function) {
-        let cloned = clone(host, &template, recipe, code.clone(), program).await;
-        Templates::cloned(host, function, &template, cloned.is_ok());
-        match cloned {
+        match clone(host, function, &template, recipe, code.clone(), program).await {
             Ok(obtained) => return Ok(obtained),
             Err(error) => tracing::warn!(%error, "cannot clone an environment"),
         }
@@ -83,6 +81,7 @@ pub(super) async fn obtain(
 /// A fresh sandbox with a fork of the template, which runs when this returns.
 async fn clone(
     host: &Host,
+    function: &Arc<Function>,
     template: &Template,
     recipe: &Recipe,
     code: CodeTree,
@@ -94,7 +93,10 @@ async fn clone(
     };
     let sandbox = host.spawner.create(&spec).await?;
     let input = input(&of_clone(program.env.clone()));
-    template.sandbox().clone_into(&sandbox, input).await?;
+    let cloned = template.sandbox().clone_into(&sandbox, input).await;
+    // That there was no sandbox to fork into says nothing of the template.
+    Templates::cloned(host, function, template, cloned.is_ok());
+    cloned?;
     Ok(Obtained {
         start: Start::Cloned,
         mounts: sandbox.mounts(),

@@ -9,6 +9,20 @@ use rustix::process::Pid;
 /// Of signals that arrive while a call is to be made, which is none of a process that has just begun.
 const SIGNALS_MAX: u32 = 8;
 
+/// Of linux/ptrace.h.
+const GET_RSEQ_CONFIGURATION: libc::c_uint = 0x420f;
+
+/// Where a thread has told the kernel of sequences that it begins anew (rseq(2)).
+#[repr(C)]
+#[derive(Default)]
+struct RseqConfiguration {
+    address: u64,
+    bytes: u32,
+    signature: u32,
+    flags: u32,
+    unused: u32,
+}
+
 /// Why a traced process stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -56,6 +70,21 @@ impl Tracee {
 
     pub(crate) fn set(self, registers: &Registers) -> Result<(), Errno> {
         registers.set(self.0)
+    }
+
+    /// Where it has told the kernel of sequences that are begun anew, if it has.
+    pub(crate) fn restartable(self) -> Result<Option<u64>, Errno> {
+        let mut told = RseqConfiguration::default();
+        // SAFETY: the kernel writes at most as many bytes as it is told, which are those of a structure of integers.
+        check(unsafe {
+            libc::ptrace(
+                GET_RSEQ_CONFIGURATION,
+                self.0.as_raw_pid(),
+                size_of::<RseqConfiguration>(),
+                &raw mut told,
+            )
+        })?;
+        Ok((told.address != 0).then_some(told.address))
     }
 
     /// Waits until it stands still.

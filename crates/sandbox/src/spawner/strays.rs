@@ -16,9 +16,12 @@ impl EventLoop {
             return;
         }
         let cells = self.cells.values().filter(|cell| !cell.reaped);
-        let known: HashSet<Pid> = cells
-            .filter_map(|cell| nested::number_of(&cell.process).ok())
-            .collect();
+        let known: Result<HashSet<Pid>, _> =
+            cells.map(|cell| nested::number_of(&cell.process)).collect();
+        // Whose child nobody knows for sure is nobody's to end.
+        let Ok(known) = known else {
+            return;
+        };
         // This process has one thread, and waits for whatever else it starts before it goes on.
         let Ok(children) = fs::read_to_string("/proc/thread-self/children") else {
             return;

@@ -90,6 +90,10 @@ pub(crate) const ALL: &[Case] = &[
         clones::nothing_hides_from_settling,
     ),
     (
+        "who_forks_in_a_restartable_sequence_is_no_template",
+        templates::who_forks_in_a_restartable_sequence_is_no_template,
+    ),
+    (
         "signals_of_others_make_no_calls",
         templates::signals_of_others_make_no_calls,
     ),

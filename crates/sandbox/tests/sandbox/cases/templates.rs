@@ -50,6 +50,37 @@ if not os.fork():
     os._exit(0)
 ";
 
+/// Forks in a sequence that the kernel begins anew, elsewhere: in all of the C library around its fork.
+const BEGINS_ANEW: &str = r"
+area = libc.pthread_self
+area.restype = ctypes.c_void_p
+area = area() + ctypes.c_ssize_t.in_dll(libc, '__rseq_offset').value
+place = ctypes.cast(libc.fork, ctypes.c_void_p).value & ~0xffff
+sequence = ctypes.create_string_buffer(96)
+at = (ctypes.addressof(sequence) + 31) & ~31
+ctypes.memmove(at, struct.pack('IIQQQ', 0, 0, place, 0x1000000, place + 0x2000000), 32)
+pointer = ctypes.c_uint64.from_address(area + 8)
+def begin(): pointer.value = at
+os.register_at_fork(before=begin)
+";
+
+pub(super) fn who_forks_in_a_restartable_sequence_is_no_template() {
+    place::with(|place| async move {
+        // One that is interrupted on its way to the fork has left the sequence.
+        let mut told = Vec::new();
+        for _ in 0..5 {
+            let inside = place.unsettled(&format!("{FILTER}\n{BEGINS_ANEW}")).await;
+            let event = inside.sandbox.event().await;
+            inside.sandbox.destroy().await;
+            if matches!(&event, Event::Unfit(why) if why.contains("restartable")) {
+                return;
+            }
+            told.push(event);
+        }
+        panic!("{told:?}");
+    });
+}
+
 pub(super) fn signals_of_others_make_no_calls() {
     place::with(|place| async move {
         for _ in 0..3 {
