@@ -71,6 +71,8 @@ pub struct Config {
     /// Memory, in bytes, for sandboxes that are made before they are needed; 0 is none, and `None` the twentieth part
     /// of the machine's.
     pub pool_bytes_max: Option<u64>,
+    /// Whether environments of versions with SnapStart are cloned, within the same memory.
+    pub snap_start: bool,
     /// Bytes of unpacked code kept in memory; least recently used goes first.
     pub code_cache_bytes_max: u64,
     /// The network of functions.
@@ -132,7 +134,7 @@ impl Engine {
         let host = Arc::new(Host {
             store: store.clone(),
             reserve: Reserve::new(spawner.clone(), pool_bytes_max),
-            templates: Templates::new(pool_bytes_max),
+            templates: Templates::new(if config.snap_start { pool_bytes_max } else { 0 }),
             spawner,
             trees: Arc::clone(&trees),
             runtimes: runtimes.clone(),

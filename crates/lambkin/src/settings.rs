@@ -93,6 +93,8 @@ settings! {
     idle_timeout_s, "LAMBKIN_IDLE_TIMEOUT_S", "SECONDS": u64 = 300, "300";
     /// Memory in MiB for sandboxes and interpreters that are started before they are needed; 0 is none
     pool_memory_mib, "LAMBKIN_POOL_MEMORY_MIB", "MIB": OptionalMib = OptionalMib(None), "a twentieth of the machine's";
+    /// Load versions with SnapStart once, and clone their environments; false starts each by itself
+    snap_start, "LAMBKIN_SNAP_START", "BOOL": bool = true, "true";
     /// Unpacked code kept in memory, in MiB; least recently used goes first
     code_cache_mib, "LAMBKIN_CODE_CACHE_MIB", "MIB": u64 = 1_024, "1024";
     /// Log kept for one function, in MiB; the oldest goes first

@@ -99,6 +99,7 @@ impl Foundation {
             idle_timeout: Duration::from_secs(600),
             memory_reserve_bytes: 0,
             pool_bytes_max: Some(0),
+            snap_start: true,
             code_cache_bytes_max: 64 * mebibyte,
             egress,
         };
