@@ -58,7 +58,8 @@ def test_datagrams_go_out_and_answers_come_back(place):
     assert ask(place, "sizes", address=WEB4, port=ECHO, counts=[0, 1, 1_400, 9_000, 65_507]) == [0, 1, 1_400, 9_000, 65_507]
     assert ask(place, "sizes", address=WEB6, port=ECHO, counts=[0, 1_400, 65_487]) == [0, 1_400, 65_487]
     assert ask(place, "ask_for_a_name", server=DNS, host="web.example") == ["1234", 0, 1]
-    assert ask(place, "datagrams", targets=[(WEB4, CLOSED)])[0][1] == "ECONNREFUSED"
+    # A kernel answers few of those in a second.
+    assert any(ask(place, "datagrams", targets=[(WEB4, CLOSED)])[0][1] == "ECONNREFUSED" for _ in range(5))
 
 
 def test_everything_else_is_as_without(place):

@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 from harness.package import zip_files
 from harness.server import BINARY, ROLE, Server
 from test_doors import signed
@@ -55,11 +55,15 @@ def read_answer(sock):
 
 
 def signed_call_s(server):
-    """How long a signed call on a new connection takes."""
+    """How long a signed call on a new connection takes; tried again where that is closed, as AWS's clients do."""
     client = server.client()
     start = time.monotonic()
-    client.get_account_settings()
-    return time.monotonic() - start
+    while True:
+        try:
+            client.get_account_settings()
+            return time.monotonic() - start
+        except ConnectionClosedError:
+            assert time.monotonic() - start < CALL_S_MAX
 
 
 # ---- heads ----

@@ -128,4 +128,6 @@ def test_frozen_ones_die_with_a_killed_spawner(can_freeze, own_server):
     # Its groups are empty by now, and the next start removes them.
     own_server.kill()
     own_server.start()
-    leftovers.wait_until_none(leftovers.cgroups, "cgroups")
+    # The new one has groups of its own, for what waits ahead.
+    of_the_old = lambda: [group for group in leftovers.cgroups() if f"/lambkin-{spawner}/" in group]
+    leftovers.wait_until_none(of_the_old, "cgroups")

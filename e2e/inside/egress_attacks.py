@@ -253,8 +253,8 @@ def race_the_address(open, closed):
 def race_the_number(open, closed):
     """While a connect waits for its answer, its number becomes that of another socket, and back."""
     found, stop = [], threading.Event()
-    target = os.dup(0)
     sockets = [socket.socket(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket(socket.AF_UNIX)]
+    target = os.dup(sockets[0].fileno())
 
     def swap():
         while not stop.is_set():
