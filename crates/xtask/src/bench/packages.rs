@@ -15,7 +15,7 @@ pub(super) const PYTHON: &str =
 pub(super) const NODE: &str = "exports.handler = async (event) => ({ ok: true, n: event.n });\n";
 const SLOW_PYTHON: &str = "import time\nimport slow\n\ndef handler(event, context):\n    time.sleep(event.get('seconds', 0))\n    return {'ok': True, 'n': event['n']}\n";
 /// Compiled at each import, since packages are read-only: some 400 ms of it.
-const SLOW_FUNCTIONS: usize = 6_000;
+const SLOW_FUNCTIONS: usize = 12_000;
 
 /// The handler alone.
 pub(super) fn hello(language: Language) -> anyhow::Result<Vec<u8>> {
