@@ -1,8 +1,12 @@
-//! A function for unit tests.
+//! A function and an invocation for unit tests.
 
+use crate::admission::Admission;
+use crate::invocation::Invocation;
+use crate::invoke::Request;
+use bytes::Bytes;
 use lambkin_model::{
     AccountId, Architecture, Code, Environment, Function, FunctionName, Logging, PackageType,
-    Region, Runtime, Scope, Settings, SnapStart, State, Tags, Timestamp, Version,
+    Region, RequestId, Runtime, Scope, Settings, SnapStart, State, Tags, Timestamp, Version,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -42,4 +46,18 @@ pub(crate) fn function(name: &str, environment: BTreeMap<String, String>) -> Fun
         },
         tags: Tags::default(),
     }
+}
+
+/// Of function `f`, with an empty event.
+pub(crate) fn invocation() -> Invocation {
+    let request = Request {
+        request_id: RequestId::random(),
+        function: FunctionName::new("f").unwrap(),
+        qualifier: None,
+        payload: Bytes::from_static(b"{}"),
+        client_context: None,
+        trace: None,
+        tail: false,
+    };
+    Invocation::new(request, "arn".into(), Admission::new(1).enter().unwrap()).0
 }

@@ -1,26 +1,11 @@
 //! A runtime, a pool and an owner around one slot, on paused time.
 
 use super::*;
-use crate::admission::Admission;
-use crate::invoke::Request;
-use lambkin_model::FunctionName;
+use crate::testing::invocation;
 use tokio::time::{advance, timeout};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 const IDLE: Duration = Duration::from_secs(600);
-
-fn invocation() -> Invocation {
-    let request = Request {
-        request_id: RequestId::random(),
-        function: FunctionName::new("f").unwrap(),
-        qualifier: None,
-        payload: Bytes::from_static(b"{}"),
-        client_context: None,
-        trace: None,
-        tail: false,
-    };
-    Invocation::new(request, "arn".into(), Admission::new(1).enter().unwrap()).0
-}
 
 /// A slot whose program has asked for its first event.
 fn ready() -> Slot {

@@ -1,10 +1,7 @@
 //! Callers and environments around one queue; two processors, so that four environments keep them busy.
 
 use super::*;
-use crate::admission::Admission;
-use crate::invoke::Request;
-use bytes::Bytes;
-use lambkin_model::{FunctionName, RequestId};
+use crate::testing::invocation;
 use tokio::time::advance;
 
 const PROCESSORS: usize = 2;
@@ -12,19 +9,6 @@ const FEW: usize = 4;
 const START: Duration = Duration::from_millis(20);
 /// Of a function that computes and no more.
 const MOMENT: Duration = Duration::from_micros(200);
-
-fn invocation() -> Invocation {
-    let request = Request {
-        request_id: RequestId::random(),
-        function: FunctionName::new("f").unwrap(),
-        qualifier: None,
-        payload: Bytes::from_static(b"{}"),
-        client_context: None,
-        trace: None,
-        tail: false,
-    };
-    Invocation::new(request, "arn".into(), Admission::new(1).enter().unwrap()).0
-}
 
 fn slot() -> Arc<Slot> {
     Arc::new(Slot::new(START, START, None))

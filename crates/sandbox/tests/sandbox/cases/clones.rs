@@ -253,6 +253,7 @@ pub(super) fn a_clone_is_confined_as_any_program() {
         for (told, expected) in told.lines().zip(expected.lines()) {
             assert_eq!(told, expected);
         }
+        assert_eq!(told.lines().count(), expected.lines().count());
         assert!(told.contains("(308, 1)"), "setns: {told}");
         assert!(refuses.asked() > 0);
     });
