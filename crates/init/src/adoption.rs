@@ -2,12 +2,17 @@
 
 use crate::descriptors::{DOORS, DOORS_MAX, INPUT, RULES};
 use crate::kernel::{inherited, pidfd};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+/// Of one that has been killed: the server waits twice as long before it gives the sandbox up.
+const END_TIMEOUT: Timespec = Timespec {
+    tv_sec: 5,
+    tv_nsec: 0,
+};
 /// Until whose child it was has heard of its end, which is awake for that.
 const REAPING_MS: i64 = 500;
 /// What is told of an end that the kernel does not tell.
@@ -56,14 +61,24 @@ impl Adoption {
         self.child.as_ref().map(AsFd::as_fd)
     }
 
-    /// Waits for its end, which must be near: its status as `wait` tells it.
-    pub(crate) fn end(&mut self) -> Option<i32> {
-        let child = self.child.take()?;
+    /// Waits for its end, which must be near: its status as `wait` tells it. If it does not end, the caller does, and
+    /// the kernel ends all.
+    pub(crate) fn end(&mut self) -> io::Result<Option<i32>> {
+        let Some(child) = self.child.take() else {
+            return Ok(None);
+        };
         let mut wanted = [PollFd::new(&child, PollFlags::IN)];
-        while let Err(Errno::INTR) = poll(&mut wanted, None) {}
+        loop {
+            match poll(&mut wanted, Some(&END_TIMEOUT)) {
+                Ok(0) => return Err(Errno::TIMEDOUT.into()),
+                // By the last moment of a watch that is over.
+                Err(Errno::INTR) => {}
+                _ => break,
+            }
+        }
         for _ in 0..REAPING_MS {
             match pidfd::exit_status(&child) {
-                Ok(Some(status)) => return Some(status),
+                Ok(Some(status)) => return Ok(Some(status)),
                 // Its end is not told yet, or never on this kernel.
                 Ok(None) | Err(Errno::SRCH) => {
                     std::thread::sleep(std::time::Duration::from_millis(1))
@@ -71,6 +86,6 @@ impl Adoption {
                 Err(_) => break,
             }
         }
-        Some(UNKNOWN)
+        Ok(Some(UNKNOWN))
     }
 }

@@ -20,7 +20,12 @@ use crate::verification::Subject;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal, pidfd_getfd, pidfd_open};
 use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
 
+/// For all steps, which take a millisecond or two. Whoever asks for a clone waits twice as long, and so learns which
+/// step it was.
+const TIMEOUT: Duration = Duration::from_secs(1);
+const FORK: &str = "fork the template";
 /// Room for the calls, and what they read beside the filter.
 const CALLS_BYTES: u64 = 8_192;
 /// Where what calls read lies in a page of the clone's own.
@@ -58,6 +63,13 @@ pub(crate) struct Failure {
     pub(crate) errno: Errno,
 }
 
+impl Failure {
+    /// Whether the template itself goes on, nobody knows for how long: it stands still no more.
+    pub(crate) fn is_the_templates_end(&self) -> bool {
+        self.step == FORK && self.errno == Errno::TIMEDOUT
+    }
+}
+
 impl Clone {
     /// Lets it run.
     pub(crate) fn release(self) -> Result<(), Errno> {
@@ -76,14 +88,15 @@ impl Template {
         init: Pid,
         restrictions: &Restrictions,
     ) -> Result<Clone, Failure> {
-        let first = self.fork_of(self.tracee).map_err(at("fork the template"))?;
+        let until = Instant::now() + TIMEOUT;
+        let first = self.fork_of(self.tracee, until);
+        let first = first.map_err(at(FORK))?;
         let page = first
             .prepare(init, restrictions)
             .map_err(at("give it memory"))?;
         first.run(&page, &page.entry)?;
-        let second = self
-            .fork_of(first.tracee)
-            .map_err(at("fork into name spaces"))?;
+        let second = self.fork_of(first.tracee, until);
+        let second = second.map_err(at("fork into name spaces"))?;
         drop(first);
         let listener = second.run(&page, &page.restriction)?;
         second.finish(&page, listener, (init, self.number_at))
@@ -91,20 +104,21 @@ impl Template {
 
     /// What stands where the template stands forks like it. The kernel writes nothing to the child's memory for that: where,
     /// the program would have decided, and that could be what the child's calls are read from.
-    fn fork_of(&self, parent: Tracee) -> Result<Puppet, Errno> {
+    fn fork_of(&self, parent: Tracee, until: Instant) -> Result<Puppet, Errno> {
         let flags = (libc::CLONE_PARENT | libc::CLONE_PTRACE | libc::SIGCHLD) as u64;
         let fork = Calling {
             number: libc::SYS_clone,
             arguments: [flags, 0, 0, 0, 0, 0],
         };
-        let child = parent.call(&self.registers, fork)?;
+        let child = parent.call(&self.registers, fork, until)?;
         let child = i32::try_from(child).ok().and_then(Pid::from_raw);
         let child = Puppet {
             tracee: Tracee(child.ok_or(Errno::SRCH)?),
             registers: self.registers,
+            until,
             is_free: false,
         };
-        match child.tracee.wait()? {
+        match child.tracee.wait(until)? {
             Stop::Event => Ok(child),
             _ => Err(Errno::SRCH),
         }
@@ -149,6 +163,8 @@ impl Part {
 struct Puppet {
     tracee: Tracee,
     registers: Registers,
+    /// By then it has made them all.
+    until: Instant,
     is_free: bool,
 }
 
@@ -165,7 +181,7 @@ impl Puppet {
     fn call(&self, number: i64, arguments: [u64; 6]) -> Result<u64, Errno> {
         let calling = Calling { number, arguments };
         self.tracee
-            .call(&self.registers, calling)
+            .call(&self.registers, calling, self.until)
             .map(|result| result as u64)
     }
 
@@ -215,7 +231,9 @@ impl Puppet {
     }
 
     fn run(&self, page: &Page, part: &Part) -> Result<u64, Failure> {
-        let ran = self.tracee.run(&self.registers, page.script, part.place);
+        let ran = self
+            .tracee
+            .run(&self.registers, page.script, part.place, self.until);
         ran.map(|result| result as u64).map_err(|(step, errno)| {
             let step = part.steps.get(step).copied();
             at(step.unwrap_or("make a clone's calls"))(errno)

@@ -84,7 +84,7 @@ impl Keeper {
     }
 
     /// Forks the template into the sandbox of another pid 1, and tells how it went.
-    pub(crate) fn clone_into(&self, id: u32, into: i32) -> io::Result<()> {
+    pub(crate) fn clone_into(&mut self, id: u32, into: i32) -> io::Result<()> {
         let Some((template, into)) = self.template.as_ref().zip(Pid::from_raw(into)) else {
             return not_cloned(id, "find a template", rustix::io::Errno::SRCH);
         };
@@ -98,7 +98,13 @@ impl Keeper {
                 let _ = clone.release();
                 Ok(())
             }
-            Err(Failure { step, errno }) => not_cloned(id, step, errno),
+            Err(failure) => {
+                if failure.is_the_templates_end() {
+                    self.rest()?;
+                }
+                let Failure { step, errno } = failure;
+                not_cloned(id, step, errno)
+            }
         }
     }
 

@@ -228,7 +228,7 @@ impl Init {
                 let _ = input.map(|mut input| input.write_all(&bytes));
                 Ok(())
             }
-            Command::Clone { id, into } => match &self.keeper {
+            Command::Clone { id, into } => match &mut self.keeper {
                 Some(keeper) => keeper.clone_into(id, into),
                 None => Ok(()),
             },
@@ -401,7 +401,9 @@ impl Init {
                 None => break,
             }
         }
-        if let Some(status) = self.adoption.as_mut().and_then(Adoption::end) {
+        if let Some(adoption) = &mut self.adoption
+            && let Some(status) = adoption.end()?
+        {
             end = End::of(status);
         }
         let network = self.network.iter_mut();

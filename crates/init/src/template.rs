@@ -105,15 +105,10 @@ fn await_fork(program: Tracee, until: Instant) -> Result<Pid, Unfit> {
 }
 
 fn await_stop(tracee: Tracee, until: Instant) -> Result<Stop, Unfit> {
-    loop {
-        if let Some(stop) = tracee.stands()? {
-            return Ok(stop);
-        }
-        if Instant::now() > until {
-            return Err(Unfit("it does not fork".to_owned()));
-        }
-        std::thread::sleep(PAUSE);
-    }
+    tracee.wait(until).map_err(|error| match error {
+        Errno::TIMEDOUT => Unfit("it does not fork".to_owned()),
+        error => error.into(),
+    })
 }
 
 /// Where a fork wanted its child's number, if it wanted that, and if the child has memory and files of its own.

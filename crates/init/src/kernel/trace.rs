@@ -3,8 +3,10 @@
 use super::check;
 use super::registers::{Calling, Registers};
 use super::script::{self, ENTRY_BYTES};
+use super::watchdog;
 use rustix::io::Errno;
 use rustix::process::Pid;
+use std::time::Instant;
 
 /// Of signals that arrive while a call is to be made, which is none of a process that has just begun.
 const SIGNALS_MAX: u32 = 8;
@@ -87,28 +89,28 @@ impl Tracee {
         Ok((told.address != 0).then_some(told.address))
     }
 
-    /// Waits until it stands still.
-    pub(crate) fn wait(self) -> Result<Stop, Errno> {
-        loop {
-            if let Some(stop) = self.look(0)? {
-                return Ok(stop);
+    /// Waits until it stands still; `TIMEDOUT` if it does not until then, or a few milliseconds later.
+    pub(crate) fn wait(self, until: Instant) -> Result<Stop, Errno> {
+        watchdog::guard(|| {
+            loop {
+                if let Some(stop) = self.look()? {
+                    return Ok(stop);
+                }
+                if Instant::now() >= until {
+                    return Err(Errno::TIMEDOUT);
+                }
             }
-        }
+        })
     }
 
-    /// Whether it stands still, and has not been seen to.
-    pub(crate) fn stands(self) -> Result<Option<Stop>, Errno> {
-        self.look(libc::WNOHANG)
-    }
-
-    fn look(self, options: i32) -> Result<Option<Stop>, Errno> {
+    /// `None` if it was interrupted.
+    fn look(self) -> Result<Option<Stop>, Errno> {
         let mut status = 0;
         // SAFETY: the kernel writes an integer that outlives the call.
-        let found = check(unsafe {
-            libc::waitpid(self.0.as_raw_pid(), &raw mut status, options | libc::__WALL)
-        });
+        let found =
+            check(unsafe { libc::waitpid(self.0.as_raw_pid(), &raw mut status, libc::__WALL) });
         match found {
-            Ok(0) | Err(Errno::INTR) => Ok(None),
+            Err(Errno::INTR) => Ok(None),
             Ok(_) if !libc::WIFSTOPPED(status) => Ok(Some(Stop::Gone)),
             Ok(_) => match status >> 16 {
                 0 => Ok(Some(Stop::Signal(libc::WSTOPSIG(status)))),
@@ -135,11 +137,16 @@ impl Tracee {
     }
 
     /// Has it make one call by the instruction before `base`, where it stands still again behind it.
-    pub(crate) fn call(self, base: &Registers, calling: Calling) -> Result<i64, Errno> {
+    pub(crate) fn call(
+        self,
+        base: &Registers,
+        calling: Calling,
+        until: Instant,
+    ) -> Result<i64, Errno> {
         base.about_to(calling).set(self.0)?;
         for _ in 0..SIGNALS_MAX {
             request(libc::PTRACE_SINGLESTEP, self.0, 0, 0)?;
-            match self.wait()? {
+            match self.wait(until)? {
                 // As long as the call is still to come, it is a signal that somebody has sent, and is lost.
                 Stop::Signal(_) => {
                     let registers = self.registers()?;
@@ -161,12 +168,13 @@ impl Tracee {
         base: &Registers,
         script: u64,
         [first, end]: [u64; 2],
+        until: Instant,
     ) -> Result<i64, (usize, Errno)> {
         let none = |errno| (usize::MAX, errno);
         base.about_to_run(script, first, end)
             .set(self.0)
             .map_err(none)?;
-        let registers = self.go_on_to(script::end(script)).map_err(none)?;
+        let registers = self.go_on_to(script::end(script), until).map_err(none)?;
         let at = registers.reached().wrapping_sub(first) as usize / ENTRY_BYTES;
         result(registers.result()).map_err(|errno| (at, errno))
     }
@@ -174,10 +182,10 @@ impl Tracee {
 
 impl Tracee {
     /// Up to the trap at that place. Signals that arrive before are lost.
-    fn go_on_to(self, trap: u64) -> Result<Registers, Errno> {
+    fn go_on_to(self, trap: u64, until: Instant) -> Result<Registers, Errno> {
         for _ in 0..SIGNALS_MAX {
             self.go_on(0)?;
-            match self.wait()? {
+            match self.wait(until)? {
                 Stop::Signal(_) => {
                     let registers = self.registers()?;
                     if registers.place() == trap {

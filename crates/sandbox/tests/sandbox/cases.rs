@@ -6,6 +6,7 @@ mod attacks;
 mod clones;
 mod control;
 mod ends;
+mod keepers;
 mod limits;
 mod many;
 mod network;
@@ -96,6 +97,10 @@ pub(crate) const ALL: &[Case] = &[
     (
         "signals_of_others_make_no_calls",
         templates::signals_of_others_make_no_calls,
+    ),
+    (
+        "a_bomb_does_not_keep_a_template_from_an_end",
+        keepers::a_bomb_does_not_keep_a_template_from_an_end,
     ),
     ("connections_lead_out", network::out::connections_lead_out),
     (
@@ -260,6 +265,10 @@ pub(crate) const AS_ROOT: &[Case] = &[
     (
         "a_thousand_clones_leave_nothing",
         clones::a_thousand_clones_leave_nothing,
+    ),
+    (
+        "who_hangs_on_the_way_is_given_up",
+        keepers::who_hangs_on_the_way_is_given_up,
     ),
     (
         "a_server_without_rights_makes_sandboxes",

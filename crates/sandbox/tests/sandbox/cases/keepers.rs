@@ -1,0 +1,115 @@
+//! What hangs or is not as it should be, on the way of a clone: nobody waits for it for long, and nobody else misses
+//! anything.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use lambkin_sandbox::{Event, Lineage, Spec};
+
+use crate::place::{self, Inside, Place};
+
+const LIVES: &str = "print('lives')\nprint('=end=')";
+
+impl Place {
+    /// The place of a clone, whose pid 1 has been led out of the control groups that clones enter.
+    async fn elsewhere(&self, template: &Inside) -> Inside {
+        let before = self.traces();
+        let lineage = Lineage::CloneOf(&template.sandbox);
+        let inside = self
+            .sandbox_of(Spec {
+                lineage,
+                ..self.spec()
+            })
+            .await;
+        let after = self.traces();
+        let pid = after.processes.difference(&before.processes).next();
+        let pid = pid.expect("its pid 1").to_string();
+        for group in after.groups.difference(&before.groups) {
+            fs::write(hierarchy_of(group).join("cgroup.procs"), &pid).expect("a way out");
+        }
+        inside
+    }
+}
+
+/// The root of the hierarchy that a group is in: there is one for each kind of limit, or one for all.
+fn hierarchy_of(group: &str) -> &Path {
+    let mut above = Path::new(group).ancestors().filter(|folder| {
+        let parent = folder.parent().unwrap_or(folder);
+        !parent.join("cgroup.procs").exists()
+    });
+    above.next().expect("a hierarchy")
+}
+
+pub(super) fn who_hangs_on_the_way_is_given_up() {
+    place::with(|place| async move {
+        let before = place.traces();
+        let template = place.template("").await;
+        let fresh = place.elsewhere(&template).await;
+        let Some(freezer) = fresh.sandbox.freezer() else {
+            return;
+        };
+        // Whoever enters it stands still from then on, but its pid 1 does not.
+        freezer.freeze().expect("frozen");
+        let began = Instant::now();
+        let cloned = template
+            .sandbox
+            .clone_into(&fresh.sandbox, Vec::new())
+            .await;
+        let told = cloned.expect_err("no clone").to_string();
+        assert!(told.contains("make a clone's calls"), "{told}");
+        assert!(began.elapsed() < Duration::from_secs(2), "{told}");
+        let began = Instant::now();
+        let mut clone = place.clone_of(&template.sandbox, LIVES).await;
+        assert_eq!(clone.end().await.0, "lives\n");
+        assert!(began.elapsed() < Duration::from_secs(1));
+        freezer.thaw().expect("thawed");
+        clone.sandbox.destroy().await;
+        fresh.sandbox.destroy().await;
+        template.sandbox.destroy().await;
+        let after = place.traces();
+        assert_eq!(
+            (after.processes, after.groups),
+            (before.processes, before.groups)
+        );
+    });
+}
+
+/// Forks without end, faster than anybody can look at each, and becomes a template meanwhile.
+const BOMB: &str = r"
+for _ in range(30):
+    if not os.fork():
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        while True:
+            try:
+                if os.fork(): os._exit(0)
+                if os.fork(): continue
+            except OSError: pass
+fork = os.fork
+def insist():
+    while True:
+        try: return fork()
+        except OSError: pass
+os.fork = insist
+";
+
+pub(super) fn a_bomb_does_not_keep_a_template_from_an_end() {
+    place::with(|place| async move {
+        let before = place.traces();
+        let inside = place.unsettled(BOMB).await;
+        let event = tokio::time::timeout(Duration::from_secs(20), inside.sandbox.event());
+        let event = event.await.expect("an end, whatever it is");
+        if event == Event::Settled {
+            let mut clone = place.clone_of(&inside.sandbox, LIVES).await;
+            assert_eq!(clone.end().await.0, "lives\n");
+            clone.sandbox.destroy().await;
+        }
+        let destroyed = tokio::time::timeout(Duration::from_secs(10), inside.sandbox.destroy());
+        destroyed.await.expect("nothing keeps it");
+        let after = place.traces();
+        assert_eq!(
+            (after.processes, after.groups),
+            (before.processes, before.groups)
+        );
+    });
+}
