@@ -8,6 +8,7 @@ import pytest
 from conftest import Deployer
 from harness import leftovers
 from harness.ordinary import Ordinary
+from harness.package import zip_files
 from harness.server import Server
 
 # Loading it takes half a second; what is told twice would be shared.
@@ -54,9 +55,9 @@ def templates(server):
     return [pid for pid in leftovers.sandbox_processes(server.process.pid) if stands(pid)]
 
 
-def wait_for(server, count):
+def wait_for(server, count, others_than=()):
     until = time.monotonic() + 15
-    while len(templates(server)) != count:
+    while len(there := templates(server)) != count or set(there) & set(others_than):
         assert time.monotonic() < until, server.log()
         time.sleep(0.05)
     time.sleep(0.1)
@@ -125,6 +126,32 @@ def test_environments_are_clones_and_each_is_its_own(tmp_path):
     finally:
         assert server.stop() == 0
     leftovers.wait_until_none(leftovers.cgroups, "cgroups after the server's end")
+
+
+def look_at_latest(server):
+    client = server.client()
+    code = {"index.py": "loaded = 1\ndef handler(event, context): return loaded\n"}
+    name = Deployer(client)(code, "python", SnapStart={"ApplyOn": "PublishedVersions"})
+    wait_for(server, 1)
+    assert invoke(server, name, qualifier="$LATEST") == (None, 1)
+    assert starts(server, name) == {"cloned": 1}
+    code["index.py"], before = code["index.py"].replace("1", "2", 1), templates(server)
+    client.update_function_code(FunctionName=name, ZipFile=zip_files(code))
+    assert client.get_function_configuration(FunctionName=name)["State"] == "Active", "nobody waits for it"
+    client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 400})
+    wait_for(server, 1, others_than=before)
+    assert invoke(server, name, qualifier="$LATEST") == (None, 2)
+    assert starts(server, name) == {"cloned": 2}
+    client.delete_function(FunctionName=name)
+    wait_for(server, 0)
+
+
+def test_latest_is_cloned_where_the_operator_says_so(tmp_path):
+    server = Server(tmp_path, "--allow-nearest-runtime", "--snap-start", "latest").start()
+    try:
+        look_at_latest(server)
+    finally:
+        assert server.stop() == 0
 
 
 def test_clones_end_and_are_replaced_and_without_root_it_is_the_same():

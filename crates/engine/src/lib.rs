@@ -36,7 +36,7 @@ use code::Trees;
 use egress::Gateway;
 use environment::Host;
 use functions::Functions;
-use lambkin_model::{Function, FunctionName, Limits, Qualifier, Scope};
+use lambkin_model::{Function, FunctionName, Limits, Qualifier, Scope, Version};
 use lambkin_sandbox::Spawner;
 use lambkin_store::Store;
 use memory::Memory;
@@ -47,6 +47,7 @@ use runtimes::Runtimes;
 use start::{PastStart, RecentStarts};
 use std::sync::Arc;
 use std::time::Duration;
+pub use templates::Cloning;
 use templates::Templates;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -71,8 +72,8 @@ pub struct Config {
     /// Memory, in bytes, for sandboxes that are made before they are needed; 0 is none, and `None` the twentieth part
     /// of the machine's.
     pub pool_bytes_max: Option<u64>,
-    /// Whether environments of versions with SnapStart are cloned, within the same memory.
-    pub snap_start: bool,
+    /// Which environments of functions with SnapStart are cloned, within the same memory.
+    pub snap_start: Cloning,
     /// Bytes of unpacked code kept in memory; least recently used goes first.
     pub code_cache_bytes_max: u64,
     /// The network of functions.
@@ -134,7 +135,7 @@ impl Engine {
         let host = Arc::new(Host {
             store: store.clone(),
             reserve: Reserve::new(spawner.clone(), pool_bytes_max),
-            templates: Templates::new(if config.snap_start { pool_bytes_max } else { 0 }),
+            templates: Templates::new(config.snap_start, pool_bytes_max),
             spawner,
             trees: Arc::clone(&trees),
             runtimes: runtimes.clone(),
@@ -203,9 +204,10 @@ impl Engine {
         Some(self.0.host.starts.read(&function))
     }
 
-    /// Whether a version with SnapStart is being loaded; until then its environments are started as any others.
+    /// Whether a version with SnapStart is being loaded; until then its environments are started as any others. Never
+    /// so of `$LATEST`, for which nobody waits.
     pub fn is_loading(&self, version: &Function) -> bool {
-        self.0.host.templates.is_making(version)
+        version.version != Version::Latest && self.0.host.templates.is_making(version)
     }
 
     /// What every environment is made of on this machine.

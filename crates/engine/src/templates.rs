@@ -1,10 +1,10 @@
 //! Initialised programs of versions with SnapStart, kept so that environments are cloned from them.
 //!
 //! ```text
-//! a version is published, or an environment is wanted and there is none ──▶ Making
+//! a version is published, an update of `$LATEST` is live, or an environment is wanted and there is none ──▶ Making
 //!   Making ── the program has loaded its function and stands still ──▶ There ──▶ clones
 //!     └── it failed, or has what clones cannot share ──▶ Unfit: its environments are started one by one, as any others
-//! version deleted, memory short ──▶ forgotten; clones that are there stay
+//! version deleted or changed, memory short ──▶ forgotten; clones that are there stay
 //! ```
 //! They count as what is made ahead, and come before sandboxes of nobody: the bound of `reserve` holds for both.
 //!
@@ -12,7 +12,7 @@
 
 use crate::environment::{Host, of_template};
 use crate::reserve::Recipe;
-use lambkin_model::{Function, FunctionName, Version};
+use lambkin_model::{Function, FunctionName, SnapStart, Version};
 use lambkin_sandbox::{Event, Lineage, Program, Sandbox, Spec};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -32,8 +32,31 @@ const MILLICORES: u32 = 500;
 /// Clones that fail one after the other until environments are started one by one again.
 const FAILURES_MAX: u32 = 2;
 
+/// Which environments are cloned of those whose function has SnapStart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cloning {
+    /// None.
+    Off,
+    /// Those of published versions, as on AWS.
+    Published,
+    /// Those of `$LATEST` as well.
+    Latest,
+}
+
+impl Cloning {
+    fn is_for(self, function: &Function) -> bool {
+        function.settings.snap_start == SnapStart::PublishedVersions
+            && match self {
+                Self::Off => false,
+                Self::Published => function.version != Version::Latest,
+                Self::Latest => true,
+            }
+    }
+}
+
 /// All that are kept.
 pub(crate) struct Templates {
+    cloning: Cloning,
     bytes_max: u64,
     kept: Mutex<HashMap<(FunctionName, Version), Kept>>,
     /// Counts what is asked for, so that the one that was needed longest ago is known.
@@ -64,8 +87,9 @@ pub(crate) struct Template {
 
 impl Templates {
     /// In that much memory, in bytes; 0 is none at all.
-    pub(crate) fn new(bytes_max: u64) -> Self {
+    pub(crate) fn new(cloning: Cloning, bytes_max: u64) -> Self {
         Self {
+            cloning,
             bytes_max,
             kept: Mutex::default(),
             clock: AtomicU64::new(0),
@@ -76,7 +100,7 @@ impl Templates {
     /// The template of exactly this version; has one made if it is wanted and not there yet.
     pub(crate) fn of(host: &Arc<Host>, function: &Arc<Function>) -> Option<Arc<Template>> {
         let templates = &host.templates;
-        if !function.snap_start() || templates.bytes_max == 0 {
+        if templates.bytes_max == 0 || !templates.cloning.is_for(function) {
             return None;
         }
         let needed = templates.clock.fetch_add(1, Ordering::Relaxed);
@@ -110,8 +134,7 @@ impl Templates {
     /// Whether the template of this version is on its way.
     pub(crate) fn is_making(&self, function: &Function) -> bool {
         let key = (function.name.clone(), function.version);
-        function.snap_start()
-            && matches!(self.lock().get(&key), Some(kept) if matches!(kept.state, State::Making))
+        matches!(self.lock().get(&key), Some(kept) if matches!(kept.state, State::Making))
     }
 
     /// Forgets that of a version, or those of all of a function's. Returns how many bytes are taken still.

@@ -3,9 +3,12 @@
 //! Owns: the one table of settings and how they override each other: defaults, then the file, then
 //! `LAMBKIN_<KEY>`, then flags. Refuses: unknown keys, and what a setting means (the parts themselves).
 
+mod snap_start;
+
 use anyhow::{Context, bail};
 use lambkin_model::{AccountId, PriceTable, Region};
 use serde::Deserialize;
+use snap_start::SnapStart;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -93,8 +96,8 @@ settings! {
     idle_timeout_s, "LAMBKIN_IDLE_TIMEOUT_S", "SECONDS": u64 = 300, "300";
     /// Memory in MiB for sandboxes and interpreters that are started before they are needed; 0 is none
     pool_memory_mib, "LAMBKIN_POOL_MEMORY_MIB", "MIB": OptionalMib = OptionalMib(None), "a twentieth of the machine's";
-    /// Load versions with SnapStart once, and clone their environments; false starts each by itself
-    snap_start, "LAMBKIN_SNAP_START", "BOOL": bool = true, "true";
+    /// Of functions with SnapStart, load once and clone for each environment: their published versions, `latest` for `$LATEST` as well, or `off` for none
+    snap_start, "LAMBKIN_SNAP_START", "off|published|latest": SnapStart = SnapStart::Published, "published";
     /// Unpacked code kept in memory, in MiB; least recently used goes first
     code_cache_mib, "LAMBKIN_CODE_CACHE_MIB", "MIB": u64 = 1_024, "1024";
     /// Log kept for one function, in MiB; the oldest goes first

@@ -42,6 +42,18 @@ fn a_switch_needs_no_value() {
 }
 
 #[test]
+fn snap_start_is_one_of_three_words() {
+    let (_folder, path) = file_with("snap_start = \"latest\"\n");
+    let settings = load(&["--config", &path]).unwrap();
+    assert_eq!(settings.snap_start, SnapStart::Latest);
+    assert_eq!(load(&[]).unwrap().snap_start, SnapStart::Published);
+    let off = load(&["--config", &path, "--snap-start", "off"]).unwrap();
+    assert_eq!(off.snap_start, SnapStart::Off);
+    let (_folder, path) = file_with("snap_start = true\n");
+    assert!(load(&["--config", &path]).is_err());
+}
+
+#[test]
 fn an_unknown_key_is_named_with_the_known_ones() {
     let (_folder, path) = file_with("lisen = \"127.0.0.1:1\"\n");
     let error = format!("{:#}", load(&["--config", &path]).unwrap_err());
