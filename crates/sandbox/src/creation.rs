@@ -54,6 +54,8 @@ use crate::weaken::{self, Layer};
 /// A name that resolves everywhere and tells nothing.
 const HOST_NAME: &[u8] = b"localhost";
 
+const END_TIMEOUT: Duration = Duration::from_millis(20);
+
 /// Steps that fail where a machine has no way out for datagrams.
 pub(crate) const OPEN_TUNNEL: &str = "open /dev/net/tun";
 pub(crate) const MAKE_TUNNEL: &str = "make a network device for UDP";
@@ -340,13 +342,9 @@ fn release(host: &Host, blueprint: &Blueprint, pid: Pid, begun: &Begun) -> Resul
         .map(drop)
 }
 
-/// Ends a process that has not begun to set itself up: it dies at once.
+/// Ends a process that has not begun to set itself up: it dies at once. If not, the caller looks for it later.
 fn abandon(process: &OwnedFd) {
-    if pidfd::kill(process).is_ok() {
-        let options = rustix::process::WaitIdOptions::EXITED;
-        // The process is ours and dying; there is no other answer to act upon.
-        let _ = rustix::process::waitid(rustix::process::WaitId::PidFd(process.as_fd()), options);
-    }
+    pidfd::finish(process, Instant::now() + END_TIMEOUT);
 }
 
 // ---- from here on: the new process ----

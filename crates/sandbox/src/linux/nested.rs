@@ -13,7 +13,6 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{
     DumpableBehavior, Pid, WaitId, WaitIdOptions, set_dumpable_behavior, waitid,
@@ -23,14 +22,16 @@ use serde::{Deserialize, Serialize};
 
 use super::namespaces::{self, IdMaps};
 use super::pidfd;
+use super::priority;
 use super::privilege::{self, SANDBOX_GID, SANDBOX_UID};
 use crate::failure::{Failure, at};
 use crate::protocol;
 
-/// For all steps, each of which takes less than a millisecond: nobody else gets a sandbox meanwhile.
-const TIMEOUT: Duration = Duration::from_millis(500);
-/// For the death of each that has been killed.
-const END_TIMEOUT: Duration = Duration::from_millis(100);
+/// For all steps, which take a millisecond: nobody else gets a sandbox meanwhile. Those on the way go before all else on
+/// the machine where they may, so that it is enough for a busy one, too.
+const TIMEOUT: Duration = Duration::from_millis(80);
+/// For the death of all that have been killed then. Who takes longer is left to be reaped later.
+const END_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// A process below another sandbox.
 #[derive(Debug)]
@@ -66,8 +67,8 @@ enum Word {
 /// Starts a process that runs `child`, below the sandbox of the pid 1 `above`, and gives it its users.
 ///
 /// Before anything of that sandbox could look at one of the three, `arrange` closes whatever the child does not need,
-/// and says where the rest is. Whatever fails, none of them is left; but one that does not die in time, or that nobody
-/// could tell of, stays as a child that the caller does not know.
+/// and says where the rest is. Returns within a tenth of a second. Whatever fails, none of them is left; but one that does
+/// not die in time, or that nobody could tell of, stays as a child that the caller does not know.
 pub(crate) fn clone(
     above: BorrowedFd<'_>,
     maps: &IdMaps,
@@ -84,6 +85,8 @@ pub(crate) fn clone(
     let until = Instant::now() + TIMEOUT;
     let (_, first) = namespaces::clone(0, None, || {
         let told = theirs.as_fd();
+        // Without privilege it waits its turn.
+        let _ = priority::raise_self();
         if let Ok(way) = arrange(Way { above, told }) {
             tell(way, enter(way, maps, child));
         }
@@ -92,11 +95,10 @@ pub(crate) fn clone(
     drop(theirs);
     let mut heard = Heard::default();
     while !heard.is_all() && heard.hear(&ours, until) {}
-    finish(&first);
-    if let Some(second) = &heard.second {
-        finish(second);
-    }
-    heard.end()
+    let until = Instant::now() + END_TIMEOUT;
+    let on_the_way = heard.second.iter().chain([&first]);
+    let left = on_the_way.filter(|one| !pidfd::finish(one, until)).count();
+    heard.end(left == 0, until)
 }
 
 /// What the two have told.
@@ -133,8 +135,8 @@ impl Heard {
         self.failure.is_none()
     }
 
-    fn end(self) -> Result<Nested, Failure> {
-        let is_all = self.is_all();
+    fn end(self, are_gone: bool, until: Instant) -> Result<Nested, Failure> {
+        let is_all = self.is_all() && are_gone;
         let gone = || Failure::new("enter another sandbox", rustix::io::Errno::CHILD);
         let (process, number) = self
             .made
@@ -150,7 +152,7 @@ impl Heard {
                 number,
             }),
             Err(failure) => {
-                finish(&process);
+                pidfd::finish(&process, until);
                 Err(failure)
             }
         }
@@ -159,30 +161,16 @@ impl Heard {
 
 fn await_word(from: &OwnedFd, until: Instant) -> io::Result<()> {
     let left = until.saturating_duration_since(Instant::now());
-    match is_ready(from, left)? {
+    match pidfd::becomes_readable(from, left)? {
         true => Ok(()),
         false => Err(rustix::io::Errno::TIMEDOUT.into()),
     }
-}
-
-fn is_ready(descriptor: &OwnedFd, left: Duration) -> io::Result<bool> {
-    let left = Timespec::try_from(left).map_err(io::Error::other)?;
-    let mut wanted = [PollFd::new(descriptor, PollFlags::IN)];
-    Ok(poll(&mut wanted, Some(&left))? > 0)
 }
 
 /// Of anybody else's nothing is to be ended or kept.
 fn is_child(process: &OwnedFd) -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     waitid(WaitId::PidFd(process.as_fd()), options).is_ok()
-}
-
-/// Ends and reaps one that has no more to do; false if it has not died in time.
-pub(crate) fn finish(process: &OwnedFd) -> bool {
-    // It is a child of this process, and dying: there is no other answer to act upon.
-    let _ = pidfd::kill(process);
-    let _ = is_ready(process, END_TIMEOUT);
-    pidfd::reap(process)
 }
 
 /// As /proc of this process's own name space tells it.
@@ -233,4 +221,31 @@ fn begin(way: Way<'_>, maps: &IdMaps, child: impl FnOnce()) -> Result<(), Failur
     let mapped = number_of(&process).and_then(|pid| maps.give_to(pid));
     mapped.map_err(at("map user ids"))?;
     tell(&Word::Mapped, &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linux::namespaces::IdMap;
+
+    #[test]
+    fn who_hangs_on_the_way_is_ended_in_time() {
+        let own = pidfd::of_self().unwrap();
+        let id = IdMap {
+            inside: SANDBOX_UID,
+            outside: 0,
+        };
+        let maps = IdMaps::alone(id, id, true);
+        let hangs = |_: Way<'_>| -> io::Result<Way<'static>> {
+            std::thread::sleep(Duration::from_secs(60));
+            Err(io::ErrorKind::TimedOut.into())
+        };
+        let began = Instant::now();
+        let made = clone(own.as_fd(), &maps, hangs, || {});
+        let errno = made.unwrap_err().errno;
+        assert_eq!(errno, rustix::io::Errno::TIMEDOUT.raw_os_error());
+        assert!(began.elapsed() < 3 * (TIMEOUT + END_TIMEOUT));
+        let children = std::fs::read_to_string("/proc/thread-self/children").unwrap();
+        assert_eq!(children, "", "dead and reaped");
+    }
 }

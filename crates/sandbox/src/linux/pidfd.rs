@@ -1,6 +1,8 @@
 //! Processes by descriptor: a number can be taken over by another process, a descriptor cannot.
 
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -27,6 +29,21 @@ pub(crate) fn reap(child: impl AsFd) -> bool {
     !matches!(waitid(WaitId::PidFd(child.as_fd()), options), Ok(None))
 }
 
+/// Ends and reaps a child that has no more to do; false if it has not died until then.
+pub(crate) fn finish(child: &OwnedFd, until: Instant) -> bool {
+    // It is a child of this process, and dying: there is no other answer to act upon.
+    let _ = kill(child);
+    let _ = becomes_readable(child, until.saturating_duration_since(Instant::now()));
+    reap(child)
+}
+
+/// Whether there is something to be read within that time, without reading it.
+pub(crate) fn becomes_readable(descriptor: impl AsFd, within: Duration) -> io::Result<bool> {
+    let within = Timespec::try_from(within).map_err(io::Error::other)?;
+    let mut wanted = [PollFd::new(&descriptor, PollFlags::IN)];
+    Ok(poll(&mut wanted, Some(&within))? > 0)
+}
+
 /// Whether the process has ended.
 pub(crate) fn has_ended(process: impl AsFd) -> bool {
     is_readable(process)
@@ -34,15 +51,5 @@ pub(crate) fn has_ended(process: impl AsFd) -> bool {
 
 /// Whether there is something to be read, without reading it.
 pub(crate) fn is_readable(descriptor: impl AsFd) -> bool {
-    let mut wanted = [PollFd::new(&descriptor, PollFlags::IN)];
-    matches!(
-        poll(
-            &mut wanted,
-            Some(&Timespec {
-                tv_sec: 0,
-                tv_nsec: 0
-            })
-        ),
-        Ok(1..)
-    )
+    becomes_readable(descriptor, Duration::ZERO).unwrap_or(false)
 }

@@ -9,6 +9,11 @@ use rustix::process::{Pid, setpriority_process};
 
 const FIRST: i32 = -20;
 
+/// That of this process and its children, for a moment's work that others wait for. Needs privilege.
+pub(crate) fn raise_self() -> rustix::io::Result<()> {
+    setpriority_process(None, FIRST)
+}
+
 /// Needs privilege; without it a sandbox that cannot be cleared in time is given up as a whole.
 pub(crate) fn raise(process: Pid) -> io::Result<()> {
     // SAFETY: all fields of the structure are integers, for which zero is valid.

@@ -17,7 +17,6 @@ use crate::protocol::{self, CreateSandbox, Lineage, Outcome};
 
 impl EventLoop {
     pub(super) fn create(&mut self, request: u64, wanted: &CreateSandbox) {
-        self.end_strays();
         let part = self.part(wanted.lineage);
         let started = part.and_then(|(part, settled)| {
             let started = self.machine.start_sandbox(wanted, part)?;
@@ -26,7 +25,6 @@ impl EventLoop {
         let (Started { begun, group, uid }, settled) = match started {
             Ok(started) => started,
             Err(failure) => {
-                self.has_strays |= matches!(wanted.lineage, Lineage::CloneOf(_));
                 self.end_strays();
                 return self.fail(request, failure);
             }

@@ -30,8 +30,8 @@ pub(super) struct EventLoop {
     pub(super) machine: Machine,
     pub(super) cells: HashMap<u64, Cell>,
     pub(super) answers: Answers,
-    /// Whether there may be children that no cell has.
-    pub(super) has_strays: bool,
+    /// When to look for children that no cell has, if there may be some.
+    pub(super) strays: Option<Instant>,
     deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
     last_cell: u64,
     socket: OwnedFd,
@@ -50,7 +50,7 @@ impl EventLoop {
             machine,
             cells: HashMap::new(),
             answers: Answers::default(),
-            has_strays: false,
+            strays: None,
             deadlines: BinaryHeap::new(),
             last_cell: 0,
             socket,
@@ -70,6 +70,7 @@ impl EventLoop {
                 self.handle(event);
             }
             self.pass_deadlines();
+            self.end_strays_in_time();
             self.talk();
         }
         Ok(())
@@ -98,7 +99,10 @@ impl EventLoop {
     /// Until the next deadline; not at all while there is something to prepare ahead.
     fn timeout(&self) -> Option<Timespec> {
         let next = self.deadlines.peek().map(|Reverse((when, _))| *when);
-        let next = [next, self.closing].into_iter().flatten().min();
+        let next = [next, self.closing, self.strays]
+            .into_iter()
+            .flatten()
+            .min();
         let left = if self.can_prepare_ahead() {
             Some(Duration::ZERO)
         } else {

@@ -3,18 +3,30 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::event_loop::EventLoop;
-use crate::linux::nested;
+use crate::linux::{nested, pidfd};
+
+/// Before one that was killed and is not dead is looked for again.
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl EventLoop {
-    /// Ends and reaps them, if there may be any; one that takes its time is tried again before the next creation.
+    /// There may be some: a creation has failed.
     pub(super) fn end_strays(&mut self) {
-        if !self.has_strays {
+        self.strays = Some(Instant::now());
+        self.end_strays_in_time();
+    }
+
+    /// Ends and reaps them, if there may be any and it is time. Waits for none.
+    pub(super) fn end_strays_in_time(&mut self) {
+        let now = Instant::now();
+        if self.strays.is_none_or(|when| when > now) {
             return;
         }
+        self.strays = Some(now + PAUSE);
         let cells = self.cells.values().filter(|cell| !cell.reaped);
         let known: Result<HashSet<Pid>, _> =
             cells.map(|cell| nested::number_of(&cell.process)).collect();
@@ -23,19 +35,19 @@ impl EventLoop {
             return;
         };
         // This process has one thread, and waits for whatever else it starts before it goes on.
-        let Ok(children) = fs::read_to_string("/proc/thread-self/children") else {
-            return;
-        };
+        let children = fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
         let children = children.split_whitespace();
         let children = children.filter_map(|child| child.parse().ok().and_then(Pid::from_raw));
         let strays = children.filter(|child| !known.contains(child));
-        let left: Vec<Pid> = strays.filter(|stray| !is_ended(*stray)).collect();
-        self.has_strays = !left.is_empty();
+        let left: Vec<Pid> = strays.filter(|stray| !is_ended(*stray, now)).collect();
+        if left.is_empty() {
+            self.strays = None;
+        }
     }
 }
 
 /// A child's number is its own until it is reaped.
-fn is_ended(stray: Pid) -> bool {
+fn is_ended(stray: Pid, now: Instant) -> bool {
     let process = pidfd_open(stray, PidfdFlags::empty());
-    process.is_ok_and(|process| nested::finish(&process))
+    process.is_ok_and(|process| pidfd::finish(&process, now))
 }

@@ -26,7 +26,10 @@ impl EventLoop {
         let started = self.machine.start_unpacker(package, bytes_max, entries_max);
         let (Started { begun, group, uid }, tree) = match started {
             Ok(started) => started,
-            Err(failure) => return self.fail(request, failure),
+            Err(failure) => {
+                self.end_strays();
+                return self.fail(request, failure);
+            }
         };
         let Begun {
             process,
