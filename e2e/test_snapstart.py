@@ -42,6 +42,15 @@ OTHERS = {
     "restore": "import snapshot_restore_py\nsnapshot_restore_py.register_after_restore(int, 'x')\n"
                "def handler(event, context): return 'unreached'\n",
 }
+# A clone of it ends before it asks for its first event.
+DYING = """
+import os, time
+from snapshot_restore_py import register_after_restore
+register_after_restore(os._exit, 7)
+def handler(event, context):
+    time.sleep(0.7)
+    return os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]
+"""
 
 
 def templates(server):
@@ -146,10 +155,24 @@ def look_at_latest(server):
     wait_for(server, 0)
 
 
+def look_at_dying_clones(server):
+    name = Deployer(server.client())({"index.py": DYING}, "python", SnapStart={"ApplyOn": "PublishedVersions"})
+    wait_for(server, 1)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: invoke(server, name, qualifier="$LATEST"), range(2)))
+    assert answers == [(None, "on-demand")] * 2
+    assert sum(starts(server, name).values()) == 2 and "cloned" not in starts(server, name)
+    start = json.loads(server.cli("why-slow", name, "--output", "json").stdout)["starts"][0]
+    assert start["failed_init_us"] > 0 and start["start"] != "cloned", start
+    wait_for(server, 0)
+    server.client().delete_function(FunctionName=name)
+
+
 def test_latest_is_cloned_where_the_operator_says_so(tmp_path):
     server = Server(tmp_path, "--allow-nearest-runtime", "--snap-start", "latest").start()
     try:
         look_at_latest(server)
+        look_at_dying_clones(server)
     finally:
         assert server.stop() == 0
 

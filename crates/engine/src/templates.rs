@@ -4,6 +4,7 @@
 //! a version is published, an update of `$LATEST` is live, or an environment is wanted and there is none ──▶ Making
 //!   Making ── the program has loaded its function and stands still ──▶ There ──▶ clones
 //!     └── it failed, or has what clones cannot share ──▶ Unfit: its environments are started one by one, as any others
+//! clones that fail, one after the other ──▶ Unfit
 //! version deleted or changed, memory short ──▶ forgotten; clones that are there stay
 //! ```
 //! They count as what is made ahead, and come before sandboxes of nobody: the bound of `reserve` holds for both.
@@ -13,7 +14,7 @@
 use crate::environment::{Host, of_template};
 use crate::reserve::Recipe;
 use lambkin_model::{Function, FunctionName, SnapStart, Version};
-use lambkin_sandbox::{Event, Lineage, Program, Sandbox, Spec};
+use lambkin_sandbox::{self as sandbox, Event, Program, Sandbox, Spec};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,7 +30,8 @@ const EXPECTED_BYTES: u64 = 64 << 20;
 const MAKING_MAX: usize = 1;
 /// CPU for each, in thousandths of a core, as for whatever else is made ahead.
 const MILLICORES: u32 = 500;
-/// Clones that fail one after the other until environments are started one by one again.
+/// Clones that fail, with none among them that gets as far as its first event, until environments are started one by
+/// one again.
 const FAILURES_MAX: u32 = 2;
 
 /// Which environments are cloned of those whose function has SnapStart.
@@ -81,7 +83,13 @@ enum State {
 pub(crate) struct Template {
     sandbox: Sandbox,
     bytes: u64,
-    /// Clones that have failed since one came.
+    lineage: Arc<Lineage>,
+}
+
+/// What a template's clones know of it.
+#[derive(Debug, Default)]
+pub(crate) struct Lineage {
+    /// Clones that have failed since one was ready.
     failures: AtomicU32,
 }
 
@@ -154,15 +162,23 @@ impl Templates {
         kept.is_some_and(|kept| Arc::ptr_eq(&kept.function, function))
     }
 
-    /// A clone came or did not. One that cannot be cloned costs each environment more than it saves, and is given up.
-    pub(crate) fn cloned(host: &Host, function: &Arc<Function>, template: &Template, done: bool) {
-        if done {
-            return template.failures.store(0, Ordering::Relaxed);
-        }
-        if template.failures.fetch_add(1, Ordering::Relaxed) + 1 >= FAILURES_MAX {
+    /// A clone could not be made, or ended before it was ready. A template of such clones costs each environment more
+    /// than it saves, and is given up.
+    pub(crate) fn failed(host: &Host, function: &Arc<Function>, lineage: &Arc<Lineage>) {
+        if lineage.failures.fetch_add(1, Ordering::Relaxed) + 1 >= FAILURES_MAX
+            && host.templates.is_of(function, lineage)
+        {
+            let version = function.version;
+            tracing::warn!(function = %function.name, %version, "environments are not cloned: clones of it fail");
             let bytes = host.templates.keep(function, State::Unfit);
             host.reserve.set_aside(bytes);
         }
+    }
+
+    fn is_of(&self, function: &Function, lineage: &Arc<Lineage>) -> bool {
+        let key = (function.name.clone(), function.version);
+        matches!(self.lock().get(&key).map(|kept| &kept.state),
+            Some(State::There(template)) if Arc::ptr_eq(&template.lineage, lineage))
     }
 
     /// At the end of the server.
@@ -216,9 +232,20 @@ impl Template {
         &self.sandbox
     }
 
+    pub(crate) fn lineage(&self) -> &Arc<Lineage> {
+        &self.lineage
+    }
+
     /// The kernel may have killed it for want of memory.
     fn stands(&self) -> bool {
         self.sandbox.is_quiet()
+    }
+}
+
+impl Lineage {
+    /// A clone has asked for its first event.
+    pub(crate) fn succeeded(&self) {
+        self.failures.store(0, Ordering::Relaxed);
     }
 }
 
@@ -262,7 +289,7 @@ async fn make(host: &Host, function: &Function) -> Result<Template, String> {
     let code = host.trees.get(function).await;
     let code = code.map_err(|error| error.to_string())?;
     let spec = Spec {
-        lineage: Lineage::Template,
+        lineage: sandbox::Lineage::Template,
         ..recipe.spec(Some(code))
     };
     let sandbox = host.spawner.create(&spec).await;
@@ -299,7 +326,7 @@ async fn make(host: &Host, function: &Function) -> Result<Template, String> {
                 sandbox,
                 // Without control groups nobody knows.
                 bytes: if bytes == 0 { EXPECTED_BYTES } else { bytes },
-                failures: AtomicU32::new(0),
+                lineage: Arc::default(),
             })
         }
         Event::Unfit(why) => Err(why),

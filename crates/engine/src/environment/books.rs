@@ -98,6 +98,13 @@ impl Books {
         }
     }
 
+    /// The clock of a start that no invoke has seen, as if it began again.
+    pub(crate) fn take_clock(&mut self) -> Option<Clock> {
+        let mut clock = self.start.take()?.clock;
+        clock.begin_again();
+        Some(clock)
+    }
+
     /// An invoke begins.
     pub(crate) fn started(&mut self, at: Timestamp, id: RequestId, wants_tail: bool) {
         self.log.start(at, id, wants_tail);

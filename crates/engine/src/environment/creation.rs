@@ -2,7 +2,7 @@
 
 use super::books::Books;
 use super::credentials::Credentials;
-use super::obtain::{Obtained, obtain};
+use super::obtain::{Means, Obtained, obtain};
 use super::output::Output;
 use super::owner::Owner;
 use super::variables::variables;
@@ -27,13 +27,24 @@ const CREATION_TIMEOUT: Duration = Duration::from_secs(30);
 /// The whole life of one environment, from nothing to nothing.
 pub(crate) async fn boot(host: Arc<Host>, generation: Arc<Generation>, clock: Clock) {
     if let Some(turn) = host.launches.turn(&generation).await {
-        live(&host, &generation, clock, turn).await;
+        let stillborn = live(&host, &generation, clock, turn.clone(), Means::Any).await;
+        if let Some(clock) = stillborn {
+            live(&host, &generation, clock, turn, Means::Plain).await;
+        }
     }
     generation.ended();
 }
 
-async fn live(host: &Arc<Host>, generation: &Arc<Generation>, clock: Clock, turn: Turn) {
-    let creation = tokio::time::timeout(CREATION_TIMEOUT, create(host, generation, clock, turn));
+/// Gives back the clock of a start that is to be tried again.
+async fn live(
+    host: &Arc<Host>,
+    generation: &Arc<Generation>,
+    clock: Clock,
+    turn: Turn,
+    means: Means,
+) -> Option<Clock> {
+    let creation = create(host, generation, clock, turn, means);
+    let creation = tokio::time::timeout(CREATION_TIMEOUT, creation);
     let created = tokio::select! {
         created = creation => created.unwrap_or_else(|_| Err(Unavailable::TooSlow)),
         () = host.stop.cancelled() => Err(Unavailable::Stopping),
@@ -46,6 +57,7 @@ async fn live(host: &Arc<Host>, generation: &Arc<Generation>, clock: Clock, turn
                 generation.broke(invocation.begun);
                 invocation.end(Err(Error::Internal(error.to_string())));
             }
+            None
         }
     }
 }
@@ -72,6 +84,7 @@ async fn create(
     generation: &Arc<Generation>,
     mut clock: Clock,
     turn: Turn,
+    means: Means,
 ) -> Result<Owner, Unavailable> {
     let _urgent = host.reserve.hold_off();
     clock.done(Stage::Queue);
@@ -93,7 +106,8 @@ async fn create(
         mounts,
         program: presence,
         before,
-    } = obtain(host, function, &recipe, code, &program).await?;
+        lineage,
+    } = obtain(host, function, &recipe, code, &program, means).await?;
     clock.done(Stage::Sandbox);
     clock.made(start, mounts);
     let listener = sandbox.take_listener().ok_or(Unavailable::Incomplete)?;
@@ -118,6 +132,7 @@ async fn create(
             Arc::clone(generation.starts()),
         )),
         turn,
+        lineage,
     };
     environment.books().initialising(note.as_deref());
     Ok(Owner::new(

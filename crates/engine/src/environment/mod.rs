@@ -13,6 +13,7 @@
 //!  RUNNING ── response, error ◀─────┘── exit, timeout: the invoke fails ────────────────┘
 //!
 //!  any ── pid 1 gone, idle too long, retired, shutdown ──▶ destroyed
+//!  INIT of a clone ── exit, 10 s ──▶ destroyed, and another one, which is no clone, takes its place
 //! ```
 //!
 //! An IDLE one is frozen 30 ms after its `next`, and thawed by `begin`.
@@ -51,7 +52,7 @@ use crate::present_rules::PresentRules;
 use crate::reserve::Reserve;
 use crate::runtimes::Runtimes;
 use crate::start::{RecentStarts, Telling};
-use crate::templates::Templates;
+use crate::templates::{Lineage, Templates};
 use books::{Books, Used};
 use bytes::Bytes;
 use ending::Ending;
@@ -113,6 +114,8 @@ pub(crate) struct Environment {
     books: Mutex<Books>,
     /// Its turn to start.
     turn: Turn,
+    /// Of a clone.
+    lineage: Option<Arc<Lineage>>,
 }
 
 impl Environment {
@@ -130,6 +133,7 @@ impl Environment {
         books.flush(&self.host.store);
         drop(books);
         if init.phase == Phase::Init {
+            self.lineage.iter().for_each(|lineage| lineage.succeeded());
             self.generation.booted(&self.slot, self.turn.end());
         }
     }
@@ -183,6 +187,19 @@ impl Environment {
         self.output.drain(|bytes| books.output(now(), bytes));
         books.init_failed(init.phase, init.started.elapsed(), failure);
         books.flush(&self.host.store);
+    }
+
+    /// A clone has ended before it was ready, and has not said why: as far as anybody knows it is cloning that its program
+    /// does not bear. False if it is none, or has.
+    fn is_stillborn(&self, failure: &Failure) -> bool {
+        let Some(lineage) = &self.lineage else {
+            return false;
+        };
+        let unsaid = !matches!(failure, Failure::Reported { .. });
+        if unsaid {
+            Templates::failed(&self.host, self.generation.function(), lineage);
+        }
+        unsaid
     }
 
     /// Stops its processes until the next invoke, unless one has just come.

@@ -3,9 +3,9 @@
 use super::Host;
 use super::variables::of_clone;
 use crate::reserve::Recipe;
-use crate::templates::{Template, Templates};
+use crate::templates::{Lineage, Template, Templates};
 use lambkin_model::{Function, Start, Version};
-use lambkin_sandbox::{CodeTree, Error, Lineage, Program, Sandbox, Spec, Usage};
+use lambkin_sandbox::{CodeTree, Error, Program, Sandbox, Spec, Usage};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -20,6 +20,17 @@ pub(super) struct Obtained {
     pub(super) program: Presence,
     /// What it used before it was a function's.
     pub(super) before: Usage,
+    /// Of a clone.
+    pub(super) lineage: Option<Arc<Lineage>>,
+}
+
+/// How an environment may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Means {
+    /// The quickest that there is.
+    Any,
+    /// By no clone: one has just failed.
+    Plain,
 }
 
 /// Whether a program is in it.
@@ -40,8 +51,11 @@ pub(super) async fn obtain(
     recipe: &Arc<Recipe>,
     code: CodeTree,
     program: &Program,
+    means: Means,
 ) -> Result<Obtained, Error> {
-    if let Some(template) = Templates::of(host, function) {
+    if means == Means::Any
+        && let Some(template) = Templates::of(host, function)
+    {
         match clone(host, function, &template, recipe, code.clone(), program).await {
             Ok(obtained) => return Ok(obtained),
             Err(error) => tracing::warn!(%error, "cannot clone an environment"),
@@ -62,6 +76,7 @@ pub(super) async fn obtain(
                     mounts: began.elapsed(),
                     program,
                     before: sandbox.usage().unwrap_or_default(),
+                    lineage: None,
                     sandbox,
                 });
             }
@@ -75,6 +90,7 @@ pub(super) async fn obtain(
         sandbox,
         program: Presence::None,
         before: Usage::default(),
+        lineage: None,
     })
 }
 
@@ -88,21 +104,24 @@ async fn clone(
     program: &Program,
 ) -> Result<Obtained, Error> {
     let spec = Spec {
-        lineage: Lineage::CloneOf(template.sandbox()),
+        lineage: lambkin_sandbox::Lineage::CloneOf(template.sandbox()),
         ..recipe.spec(Some(code))
     };
     let sandbox = host.spawner.create(&spec).await?;
     let input = input(&of_clone(program.env.clone()));
     let cloned = template.sandbox().clone_into(&sandbox, input).await;
     // That there was no sandbox to fork into says nothing of the template.
-    Templates::cloned(host, function, template, cloned.is_ok());
-    cloned?;
+    if let Err(error) = cloned {
+        Templates::failed(host, function, template.lineage());
+        return Err(error);
+    }
     Ok(Obtained {
         start: Start::Cloned,
         mounts: sandbox.mounts(),
         sandbox,
         program: Presence::Runs,
         before: Usage::default(),
+        lineage: Some(Arc::clone(template.lineage())),
     })
 }
 

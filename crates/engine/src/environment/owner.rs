@@ -10,6 +10,7 @@ use super::{Environment, init_millicores};
 use crate::failure::Failure;
 use crate::invocation::now;
 use crate::log::Phase;
+use crate::start::Clock;
 use lambkin_sandbox::{Event, Exit, Program};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +53,8 @@ pub(super) struct Owner {
     memory_look: Instant,
     /// The sandbox is of no use any more.
     lost: bool,
+    /// It ended before it was ready, and is to be made again by other means.
+    stillborn: bool,
 }
 
 /// What wakes the owner.
@@ -84,11 +87,12 @@ impl Owner {
             log_rests_until: None,
             memory_look: Instant::now(),
             lost: false,
+            stillborn: false,
         }
     }
 
-    /// From INIT to the sandbox's end.
-    pub(super) async fn run(mut self) {
+    /// From INIT to the sandbox's end. Gives back the clock of a start that is to be tried again.
+    pub(super) async fn run(mut self) -> Option<Clock> {
         self.start(Phase::Init).await;
         while !self.lost {
             match self.environment.slot.duty() {
@@ -117,7 +121,12 @@ impl Owner {
                 Duty::TimedOut(invocation) => self.time_out(*invocation).await,
             }
         }
+        let again = match self.stillborn {
+            true => self.environment.books().take_clock(),
+            false => None,
+        };
         self.destroy().await;
+        again
     }
 
     // ---- waiting ----
@@ -280,7 +289,10 @@ impl Owner {
         match environment.slot.program_ended() {
             Bereft::Init(init) => {
                 environment.init_failed(init, &failure);
-                self.after_first_init(failure).await;
+                self.stillborn = environment.is_stillborn(&failure);
+                if !self.stillborn {
+                    self.after_first_init(failure).await;
+                }
             }
             Bereft::Restart(init, invocation) => {
                 environment.init_failed(init, &failure);

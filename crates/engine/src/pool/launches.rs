@@ -72,7 +72,8 @@ impl Launches {
     }
 }
 
-/// Over when it is dropped, or before.
+/// Over when the last copy of it is dropped, or before.
+#[derive(Clone)]
 pub(crate) struct Turn(Arc<Held>);
 
 struct Held {

@@ -67,8 +67,9 @@ impl Clock {
     /// The sandbox is there; how, and how much of that were its mounts.
     pub(crate) fn made(&mut self, kind: Start, mounts: Duration) {
         self.kind = kind;
-        self.times.mounts = mounts.min(self.times.sandbox);
-        self.times.sandbox -= self.times.mounts;
+        let mounts = mounts.min(self.times.sandbox);
+        self.times.mounts += mounts;
+        self.times.sandbox -= mounts;
     }
 
     /// A stage is over, and the next one begins.
@@ -81,6 +82,11 @@ impl Clock {
             Stage::Code => self.times.code += took,
             Stage::Sandbox => self.times.sandbox += took,
         }
+    }
+
+    /// The environment failed, and another is made in its place. What the first took stays in the parts that it was.
+    pub(crate) fn begin_again(&mut self) {
+        self.stage_began = Instant::now();
     }
 
     /// A program has called `next`, and told this.
@@ -163,6 +169,26 @@ mod tests {
             parts.map(|part| part.as_millis()),
             [1, 20, 200, 100, 4_000, 50_000]
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_failed_before_is_part_of_the_start() {
+        let mut clock = Clock::begin(Start::Cold, Instant::now());
+        clock.done(Stage::Queue);
+        for (kind, sandbox_ms) in [(Start::Cloned, 30), (Start::Pooled, 500)] {
+            tokio::time::advance(Duration::from_millis(sandbox_ms)).await;
+            clock.done(Stage::Sandbox);
+            clock.made(kind, Duration::from_millis(10));
+            if kind == Start::Cloned {
+                tokio::time::advance(Duration::from_millis(4_000)).await;
+                clock.init_failed(Phase::Init, Duration::from_millis(4_000));
+                clock.begin_again();
+            }
+        }
+        assert_eq!(clock.kind(), Start::Pooled);
+        let times = clock.end(first(1)).times;
+        let parts = [times.queue, times.sandbox, times.mounts, times.failed_init];
+        assert_eq!(parts.map(|part| part.as_millis()), [0, 510, 20, 4_000]);
     }
 
     #[tokio::test(start_paused = true)]
