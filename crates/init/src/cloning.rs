@@ -18,7 +18,9 @@ use crate::kernel::trace::{Stop, Tracee};
 use crate::template::Template;
 use crate::verification::Subject;
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal, pidfd_getfd, pidfd_open};
+use rustix::process::{
+    Pid, PidfdFlags, PidfdGetfdFlags, Resource, Rlimit, Signal, pidfd_getfd, pidfd_open, prlimit,
+};
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
@@ -45,6 +47,8 @@ pub(crate) struct Restrictions {
     pub(crate) doors: usize,
     /// The highest number of a capability of this kernel.
     pub(crate) last_capability: u64,
+    /// How many processes each may have, and, at most, all of them together.
+    pub(crate) processes: Rlimit,
 }
 
 /// A process that is ready to run, at its end of the fork.
@@ -91,6 +95,8 @@ impl Template {
         let until = Instant::now() + TIMEOUT;
         let first = self.fork_of(self.tracee, until);
         let first = first.map_err(at(FORK))?;
+        // The template has room for all of them.
+        limit(first.tracee.0, restrictions.processes.current).map_err(at("limit its processes"))?;
         let page = first
             .prepare(init, restrictions)
             .map_err(at("give it memory"))?;
@@ -100,6 +106,11 @@ impl Template {
         drop(first);
         let listener = second.run(&page, &page.restriction)?;
         second.finish(&page, listener, (init, self.number_at))
+    }
+
+    /// Clones below count as its own processes, too, where the kernel asks whether it may fork.
+    pub(crate) fn make_room(&self, processes: Rlimit) -> Result<(), Errno> {
+        limit(self.pid(), processes.maximum)
     }
 
     /// What stands where the template stands forks like it. The kernel writes nothing to the child's memory for that: where,
@@ -123,6 +134,14 @@ impl Template {
             _ => Err(Errno::SRCH),
         }
     }
+}
+
+fn limit(process: Pid, processes: Option<u64>) -> Result<(), Errno> {
+    let limit = Rlimit {
+        current: processes,
+        maximum: processes,
+    };
+    prlimit(Some(process), Resource::Nproc, limit).map(drop)
 }
 
 fn at(step: &'static str) -> impl Fn(Errno) -> Failure {

@@ -12,7 +12,7 @@ use crate::kernel::inherited;
 use crate::message::Report;
 use crate::template::{self, Template, Unfit};
 use crate::{control, message};
-use rustix::process::Pid;
+use rustix::process::{Pid, Resource, getrlimit};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Command;
@@ -39,6 +39,7 @@ impl Keeper {
                 landlock,
                 doors,
                 last_capability: last_capability()?,
+                processes: getrlimit(Resource::Nproc),
             },
             template: None,
             has_settled: false,
@@ -63,6 +64,7 @@ impl Keeper {
         let checked = taken.and_then(|template| {
             template.forget_stop()?;
             template.check(&self.limits)?;
+            template.make_room(self.restrictions.processes)?;
             Ok(template)
         });
         match checked {

@@ -581,7 +581,11 @@ fn hand_out_space(root: BorrowedFd<'_>) -> Result<(), Failure> {
 /// Gives up, in this order, what the rest would need.
 fn renounce(host: &Host, blueprint: &Blueprint) -> Result<(), Failure> {
     let makes_calls = !matches!(blueprint.job, Job::Unpack { .. } | Job::Run(Part::Alone));
-    limits::apply(blueprint.processes_max, makes_calls).map_err(at("set limits"))?;
+    let below = match blueprint.job.has_others_below() {
+        true => namespaces::BELOW_MAX,
+        false => 0,
+    };
+    limits::apply(blueprint.processes_max, below, makes_calls).map_err(at("set limits"))?;
     set_no_new_privs(true).map_err(at("set no_new_privs"))?;
     capabilities::drop_all().map_err(at("drop capabilities"))?;
     profile::done(Step::Rights);

@@ -180,7 +180,7 @@ const LIMITS: [Limit; 12] = [
 ];
 
 /// Sandboxes below one.
-const BELOW_MAX: u32 = 4_096;
+pub(crate) const BELOW_MAX: u32 = 4_096;
 
 /// The kernel's name of it, how many an ordinary sandbox may have, and one with others below it, whose ones count too.
 type Limit = (&'static str, u32, u32);

@@ -70,7 +70,9 @@ impl Machine {
         let _ = rustix::process::setsid();
         // Folders of a root are for all to enter, whatever the umask that the server was started with.
         rustix::process::umask(Mode::WGRP | Mode::WOTH);
-        raise_descriptors().map_err(at("raise the limit of descriptors"))?;
+        raise(Resource::Nofile).map_err(at("raise the limit of descriptors"))?;
+        // What it is when a name space is made bounds what is in there, and those below: sandboxes have their own.
+        raise_processes().map_err(at("raise the limit of processes"))?;
         fs::create_dir_all(&config.work_dir).map_err(at("make the work folder"))?;
         #[cfg(feature = "weaken")]
         crate::weaken::check(rootless)?;
@@ -288,15 +290,23 @@ impl Machine {
     }
 }
 
-fn raise_descriptors() -> rustix::io::Result<()> {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            maximum: limit.maximum,
-        },
-    )
+/// The soft limit to the hard one.
+fn raise(resource: Resource) -> rustix::io::Result<()> {
+    let hard = getrlimit(resource).maximum;
+    set_both(resource, hard)
+}
+
+/// Root has none.
+fn raise_processes() -> rustix::io::Result<()> {
+    set_both(Resource::Nproc, None).or_else(|_| raise(Resource::Nproc))
+}
+
+fn set_both(resource: Resource, limit: Option<u64>) -> rustix::io::Result<()> {
+    let limit = Rlimit {
+        current: limit,
+        maximum: limit,
+    };
+    setrlimit(resource, limit)
 }
 
 fn detect_groups(missing: &mut Vec<Missing>) -> Option<Hierarchy> {

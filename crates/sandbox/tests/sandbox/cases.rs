@@ -99,6 +99,10 @@ pub(crate) const ALL: &[Case] = &[
         templates::signals_of_others_make_no_calls,
     ),
     (
+        "a_clone_full_of_processes_is_in_nobodys_way",
+        clones::a_clone_full_of_processes_is_in_nobodys_way,
+    ),
+    (
         "a_bomb_does_not_keep_a_template_from_an_end",
         keepers::a_bomb_does_not_keep_a_template_from_an_end,
     ),

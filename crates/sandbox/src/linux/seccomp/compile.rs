@@ -168,12 +168,26 @@ fn check_code(check: Check) -> Vec<sock_filter> {
             let dumpable = [libc::PR_SET_DUMPABLE as u32];
             on(0, either(&dumpable, refuse(0), allow()))
         }
+        Check::Fixed { resource } => on(1, either(&[resource], allow_if_null(2), allow())),
+        Check::NoLimit { resource } => on(0, either(&[resource], refuse(libc::EPERM), allow())),
         Check::OrdinaryPages { argument, flag } => {
             let clear = vec![branch(ANY_BIT, flag as u32, 0, 1)];
             // As on a machine that has none.
             on(argument, chain([clear, refuse(libc::ENOMEM), allow()]))
         }
     }
+}
+
+/// Where nothing is to be read: both halves of the address are zero.
+fn allow_if_null(index: u32) -> Vec<sock_filter> {
+    vec![
+        argument(index),
+        branch(EQUAL, 0, 0, 2),
+        instruction(LOAD, ARGUMENTS + 8 * index + 4),
+        branch(EQUAL, 0, 1, 0),
+        instruction(RETURN, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        instruction(RETURN, libc::SECCOMP_RET_ALLOW),
+    ]
 }
 
 /// Local sockets of every type; IPv4 and IPv6 for TCP and UDP; netlink for the routing tables, which is how the

@@ -48,6 +48,10 @@ pub(super) enum Check {
     /// `prctl`: whether its memory may be looked at stays as it is, and is answered like a success. All of a sandbox is
     /// one user's, whose other processes can do nothing of that kind; pid 1 must, to make the program's calls for it.
     AlwaysDumpable,
+    /// `prlimit` of this resource: it may be asked for, but not be set.
+    Fixed { resource: u32 },
+    /// `setrlimit`: any but this resource's.
+    NoLimit { resource: u32 },
     /// No huge pages, which this flag of this argument asks for: the machine has set them aside for somebody, and no
     /// limit of a sandbox counts them.
     OrdinaryPages { argument: u32, flag: i32 },
@@ -292,7 +296,8 @@ pub(super) fn rules_of_programs() -> Vec<Rule> {
 
 /// The rules of the second filter, by number, of a program that becomes a template. It asks nobody: it has no network.
 /// What its clones need on their way into their sandboxes is of no use to it, which holds nothing of any other. One that
-/// hides its memory is no template. Sockets have the options and requests of any program's.
+/// hides its memory is no template. Sockets have the options and requests of any program's. Its limit of processes has
+/// room above it for those of its clones, and that room is not for it.
 pub(super) fn rules_of_templates() -> Vec<Rule> {
     let plain = ASKED.iter().filter_map(|(number, verdict)| match verdict {
         Verdict::Check(Check::NoInterfaces) => {
@@ -307,6 +312,18 @@ pub(super) fn rules_of_templates() -> Vec<Rule> {
         (libc::SYS_ptrace, EPERM),
         (libc::SYS_process_vm_readv, EPERM),
         (libc::SYS_process_vm_writev, EPERM),
+        (
+            libc::SYS_prlimit64,
+            Verdict::Check(Check::Fixed {
+                resource: libc::RLIMIT_NPROC,
+            }),
+        ),
+        (
+            libc::SYS_setrlimit,
+            Verdict::Check(Check::NoLimit {
+                resource: libc::RLIMIT_NPROC,
+            }),
+        ),
     ];
     rules.extend(plain);
     rules.sort_by_key(|(number, _)| *number);

@@ -477,6 +477,54 @@ time.sleep(0.2)";
     });
 }
 
+/// Has as many processes as it may, and tells how many.
+const FILL: &str = r"
+count = 1
+while True:
+    try:
+        if not os.fork(): signal.pause()
+        count += 1
+    except BlockingIOError: break
+print(count)
+print('=end=', flush=True)
+signal.pause()
+";
+
+pub(super) fn a_clone_full_of_processes_is_in_nobodys_way() {
+    const FEW: u32 = 7;
+    place::with(|place| async move {
+        // While it loads it is bounded as any program.
+        let more = "import ctypes, resource
+def fails(deed):
+    try: deed()
+    except (OSError, ValueError) as error: return True
+    return False
+most = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+limit = (ctypes.c_ulong * 2)(most, most)
+call = ctypes.CDLL(None, use_errno=True).syscall
+print([fails(lambda: resource.setrlimit(resource.RLIMIT_NPROC, (most, most))),
+    fails(lambda: resource.prlimit(1, resource.RLIMIT_NPROC, (most, most))),
+    call(160 if os.uname().machine == 'x86_64' else 164, 6, limit)])
+print('=end=')
+del call";
+        let mut template = place.template(more).await;
+        assert_eq!(template.read_until("=end=\n").await, "[True, True, -1]\n");
+        let mut full = Vec::new();
+        for _ in 0..3 {
+            let mut clone = place.clone_of(&template.sandbox, FILL).await;
+            let told = clone.read_until("=end=\n").await;
+            let count: u32 = told.trim().parse().expect("a number");
+            let max = place.spec().processes_max;
+            assert!((max - FEW..=max).contains(&count), "{count}");
+            full.push(clone);
+        }
+        let mut other = place
+            .clone_of(&template.sandbox, "print('lives')\nprint('=end=')")
+            .await;
+        assert_eq!(other.end().await.0, "lives\n");
+    });
+}
+
 /// LAMBKIN_TEST_SANDBOXES is for slow machines.
 pub(super) fn a_thousand_clones_leave_nothing() {
     let count = std::env::var("LAMBKIN_TEST_SANDBOXES")

@@ -36,7 +36,7 @@ with open('/tmp/x', 'w+b') as file:
 os.unlink('/tmp/x')
 ";
 
-const LIMITS_PID_1: &str = "resource.prlimit(1, resource.RLIMIT_NPROC, (7, 7))";
+const LIMITS_PID_1: &str = "resource.prlimit(1, resource.RLIMIT_SIGPENDING, (7, 7))";
 
 /// Sends traps to the process that is to be the template, as soon as it is there.
 const TRAPS: &str = r"
@@ -107,7 +107,7 @@ pub(super) fn a_hostile_program_is_no_template() {
             (RUNS_NAMELESS, "which can be written"),
             (MAPS_NAMELESS, "which can be written"),
             (
-                "resource.setrlimit(resource.RLIMIT_NPROC, (7, 7))",
+                "resource.setrlimit(resource.RLIMIT_STACK, (7, 7))",
                 "changed its limits",
             ),
             (LIMITS_PID_1, "changed its limits"),
