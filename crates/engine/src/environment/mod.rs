@@ -52,7 +52,7 @@ use crate::present_rules::PresentRules;
 use crate::reserve::Reserve;
 use crate::runtimes::Runtimes;
 use crate::start::{RecentStarts, Telling};
-use crate::templates::{Lineage, Templates};
+use crate::templates::{Lineage, Templates, Unfit};
 use books::{Books, Used};
 use bytes::Bytes;
 use ending::Ending;
@@ -197,7 +197,8 @@ impl Environment {
         };
         let unsaid = !matches!(failure, Failure::Reported { .. });
         if unsaid {
-            Templates::failed(&self.host, self.generation.function(), lineage);
+            let function = self.generation.function();
+            Templates::failed(&self.host, function, lineage, Unfit::ForGood);
         }
         unsaid
     }

@@ -3,7 +3,7 @@
 use super::Host;
 use super::variables::of_clone;
 use crate::reserve::Recipe;
-use crate::templates::{Lineage, Template, Templates};
+use crate::templates::{Lineage, Template, Templates, Unfit};
 use lambkin_model::{Function, Start, Version};
 use lambkin_sandbox::{CodeTree, Error, Program, Sandbox, Spec, Usage};
 use std::sync::Arc;
@@ -112,7 +112,7 @@ async fn clone(
     let cloned = template.sandbox().clone_into(&sandbox, input).await;
     // That there was no sandbox to fork into says nothing of the template.
     if let Err(error) = cloned {
-        Templates::failed(host, function, template.lineage());
+        Templates::failed(host, function, template.lineage(), Unfit::ForNow);
         return Err(error);
     }
     Ok(Obtained {

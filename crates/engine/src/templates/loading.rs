@@ -1,0 +1,141 @@
+//! Loads a version's program in a sandbox of its own, until it stands still to be cloned.
+//!
+//! Refuses: what becomes of it (`register`), who loads when (`turns`).
+
+use super::register::Unfit;
+use super::{Lineage, Template};
+use crate::environment::{Host, of_template};
+use crate::reserve::Recipe;
+use lambkin_model::Function;
+use lambkin_sandbox::{self as sandbox, Event, Exit, Program, Sandbox, Spec};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
+
+/// From the program's start until it stands still: AWS's least for a version that is being made ready.
+const INIT_MAX: Duration = Duration::from_secs(130);
+/// What one is expected to take before it is measured.
+const EXPECTED_BYTES: u64 = 64 << 20;
+/// CPU for each, in thousandths of a core, as for whatever else is made ahead.
+const MILLICORES: u32 = 500;
+/// SIGKILL: by the kernel for want of memory, or by whoever else may.
+const KILLED: i32 = 9;
+
+/// Why there is no template.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotLoaded {
+    #[error("the machine has no memory for it")]
+    NoMemory,
+    #[error(transparent)]
+    Runtime(#[from] crate::runtimes::Unavailable),
+    #[error(transparent)]
+    Code(#[from] crate::code::Error),
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::Error),
+    #[error("its sandbox came without its log pipe")]
+    Incomplete,
+    #[error("its sandbox ended while it was loaded")]
+    Gone,
+    #[error("it was killed while it was loaded")]
+    Killed,
+    #[error("it was not ready in {} seconds", INIT_MAX.as_secs())]
+    TooSlow,
+    #[error("its interpreter did not start: error {0}")]
+    NotStarted(i32),
+    #[error("its code or a hook failed when it was loaded")]
+    Failed,
+    #[error("{0}")]
+    Unfit(String),
+}
+
+impl NotLoaded {
+    /// What is slow may have been made so by others.
+    pub(super) fn unfit(&self) -> Unfit {
+        match self {
+            Self::NoMemory
+            | Self::Code(_)
+            | Self::Sandbox(_)
+            | Self::Incomplete
+            | Self::Gone
+            | Self::Killed
+            | Self::TooSlow => Unfit::ForNow,
+            Self::Runtime(_) | Self::NotStarted(_) | Self::Failed | Self::Unfit(_) => {
+                Unfit::ForGood
+            }
+        }
+    }
+}
+
+pub(super) async fn load(host: &Host, function: &Function) -> Result<Template, NotLoaded> {
+    let loaded = tokio::time::timeout(INIT_MAX, try_to_load(host, function));
+    loaded.await.unwrap_or(Err(NotLoaded::TooSlow))
+}
+
+async fn try_to_load(host: &Host, function: &Function) -> Result<Template, NotLoaded> {
+    let (mut sandbox, program) = prepare(host, function).await?;
+    sandbox
+        .set_cpu_limit(Some(MILLICORES))
+        .map_err(sandbox::Error::from)?;
+    sandbox.start(&program).await?;
+    let output = sandbox.take_output().ok_or(NotLoaded::Incomplete)?;
+    // Nobody calls what it listens on.
+    drop(sandbox.take_listener());
+    let event = tokio::select! {
+        event = sandbox.event() => event,
+        () = ignore(output) => Event::Gone,
+    };
+    match event {
+        Event::Settled => settled(sandbox),
+        Event::Unfit(why) => Err(NotLoaded::Unfit(why)),
+        Event::Exited(Exit::Signal(KILLED)) => Err(NotLoaded::Killed),
+        Event::Exited(_) => Err(NotLoaded::Failed),
+        Event::StartFailed { errno } => Err(NotLoaded::NotStarted(errno)),
+        Event::Gone => Err(NotLoaded::Gone),
+    }
+}
+
+async fn prepare(host: &Host, function: &Function) -> Result<(Sandbox, Program), NotLoaded> {
+    let settings = &function.settings;
+    let most = u64::from(settings.memory_mb) << 20;
+    if host.short_of(EXPECTED_BYTES.max(most)) > 0 {
+        return Err(NotLoaded::NoMemory);
+    }
+    let launch = host.runtimes.launch(settings.runtime, settings.memory_mb)?;
+    let recipe = Recipe::new(&launch, settings);
+    let code = host.trees.get(function).await?;
+    let spec = Spec {
+        lineage: sandbox::Lineage::Template,
+        ..recipe.spec(Some(code))
+    };
+    let program = Program {
+        argv: launch.command(settings),
+        env: of_template(function, &launch.env),
+        cwd: "/var/task".to_owned(),
+    };
+    Ok((host.spawner.create(&spec).await?, program))
+}
+
+fn settled(sandbox: Sandbox) -> Result<Template, NotLoaded> {
+    let usage = sandbox.usage().unwrap_or_default();
+    // Its clones begin in its control group.
+    sandbox.set_cpu_limit(None).map_err(sandbox::Error::from)?;
+    sandbox.rest();
+    let bytes = match usage.memory_peak_bytes {
+        // Without control groups nobody knows.
+        0 => EXPECTED_BYTES,
+        bytes => bytes,
+    };
+    Ok(Template {
+        sandbox,
+        bytes,
+        lineage: Arc::new(Lineage::default()),
+    })
+}
+
+/// Never resolves.
+async fn ignore(mut output: pipe::Receiver) {
+    let mut bytes = [0; 4096];
+    while matches!(output.read(&mut bytes).await, Ok(1..)) {}
+    std::future::pending().await
+}

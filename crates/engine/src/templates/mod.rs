@@ -1,0 +1,209 @@
+//! Initialised programs of versions with SnapStart, kept so that environments are cloned from them.
+//!
+//! ```text
+//! a version is published, an update of `$LATEST` is live, or an environment is wanted and there is none ──▶ Making
+//!   Making ── the program has loaded its function and stands still ──▶ There ──▶ clones
+//!     └── it failed, or has what clones cannot share ──▶ Unfit: its environments are started one by one, as any others,
+//!         for good if it is the code, for a while if it is the machine
+//! clones that fail, one after the other ──▶ Unfit
+//! version deleted or changed, memory short ──▶ forgotten; clones that are there stay
+//! ```
+//! They count as what is made ahead, and come before sandboxes of nobody: the bound of `reserve` holds for both.
+//!
+//! Refuses: what becomes of a clone (`environment`), how a program is forked (`sandbox`).
+
+mod loading;
+mod register;
+
+pub(crate) use register::Unfit;
+
+use crate::environment::Host;
+use lambkin_model::{Function, FunctionName, SnapStart, Version};
+use lambkin_sandbox::Sandbox;
+use register::{Found, Register};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Semaphore;
+
+/// Programs that load at one time: more would only share the cores, which environments need.
+const MAKING_MAX: usize = 1;
+/// Clones that fail, with none among them that gets as far as its first event, until environments are started one by
+/// one again.
+const FAILURES_MAX: u32 = 2;
+
+/// Which environments are cloned of those whose function has SnapStart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cloning {
+    /// None.
+    Off,
+    /// Those of published versions, as on AWS.
+    Published,
+    /// Those of `$LATEST` as well.
+    Latest,
+}
+
+impl Cloning {
+    fn is_for(self, function: &Function) -> bool {
+        function.settings.snap_start == SnapStart::PublishedVersions
+            && match self {
+                Self::Off => false,
+                Self::Published => function.version != Version::Latest,
+                Self::Latest => true,
+            }
+    }
+}
+
+/// All that are kept.
+pub(crate) struct Templates {
+    cloning: Cloning,
+    bytes_max: u64,
+    kept: Mutex<Register<Arc<Template>>>,
+    turns: Semaphore,
+}
+
+/// One initialised program, which stands still.
+pub(crate) struct Template {
+    sandbox: Sandbox,
+    bytes: u64,
+    lineage: Arc<Lineage>,
+}
+
+/// What a template's clones know of it.
+#[derive(Debug, Default)]
+pub(crate) struct Lineage {
+    /// Clones that have failed since one was ready.
+    failures: AtomicU32,
+}
+
+impl Templates {
+    /// In that much memory, in bytes; 0 is none at all.
+    pub(crate) fn new(cloning: Cloning, bytes_max: u64) -> Self {
+        Self {
+            cloning,
+            bytes_max,
+            kept: Mutex::default(),
+            turns: Semaphore::new(MAKING_MAX),
+        }
+    }
+
+    /// The template of exactly this version; has one made if it is wanted and not there yet.
+    pub(crate) fn of(host: &Arc<Host>, function: &Arc<Function>) -> Option<Arc<Template>> {
+        let templates = &host.templates;
+        if templates.bytes_max == 0 || !templates.cloning.is_for(function) {
+            return None;
+        }
+        let found = templates.lock().need(function, |there| there.stands());
+        match found {
+            Found::There(template) => return Some(template),
+            Found::Lacking => {
+                let making = make(Arc::clone(host), Arc::clone(function));
+                host.filler.spawn(making);
+            }
+            Found::Neither => {}
+        }
+        None
+    }
+
+    /// Whether the template of this version is on its way.
+    pub(crate) fn is_making(&self, function: &Function) -> bool {
+        self.lock().is_making(function)
+    }
+
+    /// Forgets that of a version, or those of all of a function's. Returns how many bytes are taken still.
+    pub(crate) fn forget(&self, name: &FunctionName, version: Option<Version>) -> u64 {
+        let mut kept = self.lock();
+        kept.forget(name, version);
+        bytes(&kept)
+    }
+
+    /// A clone could not be made, which may be the machine's fault, or ended before it was ready, which is its own. A
+    /// template of such clones costs each environment more than it saves, and is given up.
+    pub(crate) fn failed(
+        host: &Host,
+        function: &Arc<Function>,
+        lineage: &Arc<Lineage>,
+        unfit: Unfit,
+    ) {
+        if lineage.failures.fetch_add(1, Ordering::Relaxed) + 1 >= FAILURES_MAX
+            && host.templates.is_of(function, lineage)
+        {
+            let version = function.version;
+            tracing::warn!(function = %function.name, %version, "environments are not cloned: clones of it fail");
+            host.templates.keep(host, function, Err(unfit));
+        }
+    }
+
+    fn is_of(&self, function: &Function, lineage: &Arc<Lineage>) -> bool {
+        let kept = self.lock();
+        let there = kept.there(function);
+        there.is_some_and(|template| Arc::ptr_eq(&template.lineage, lineage))
+    }
+
+    /// At the end of the server.
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    /// Keeps what was made, if anybody wants it still, and gives up the ones that were needed longest ago for it.
+    fn keep(&self, host: &Host, function: &Arc<Function>, made: Result<Arc<Template>, Unfit>) {
+        let mut kept = self.lock();
+        kept.put(function, made);
+        while bytes(&kept) > self.bytes_max && kept.forget_oldest() {}
+        let taken = bytes(&kept);
+        drop(kept);
+        host.reserve.set_aside(taken);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Register<Arc<Template>>> {
+        // Whole at every moment, so a panic elsewhere does not spoil it.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn bytes(kept: &Register<Arc<Template>>) -> u64 {
+    kept.all_there().map(|template| template.bytes).sum()
+}
+
+impl Template {
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    pub(crate) fn lineage(&self) -> &Arc<Lineage> {
+        &self.lineage
+    }
+
+    /// The kernel may have killed it for want of memory.
+    fn stands(&self) -> bool {
+        self.sandbox.is_quiet()
+    }
+}
+
+impl Lineage {
+    /// A clone has asked for its first event.
+    pub(crate) fn succeeded(&self) {
+        self.failures.store(0, Ordering::Relaxed);
+    }
+}
+
+async fn make(host: Arc<Host>, function: Arc<Function>) {
+    // The semaphore is never closed.
+    let turn = tokio::select! {
+        turn = host.templates.turns.acquire() => turn,
+        () = host.stop.cancelled() => return,
+    };
+    if !host.templates.lock().is_wanted(&function) {
+        return;
+    }
+    let loaded = tokio::select! {
+        loaded = loading::load(&host, &function) => loaded,
+        () = host.stop.cancelled() => return,
+    };
+    drop(turn);
+    if let Err(why) = &loaded {
+        let version = function.version;
+        tracing::warn!(function = %function.name, %version, "environments are not cloned: {why}");
+    }
+    let made = loaded.map(Arc::new).map_err(|why| why.unfit());
+    host.templates.keep(&host, &function, made);
+}
