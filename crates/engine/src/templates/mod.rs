@@ -14,6 +14,7 @@
 
 mod loading;
 mod register;
+mod turns;
 
 pub(crate) use register::Unfit;
 
@@ -23,10 +24,11 @@ use lambkin_sandbox::Sandbox;
 use register::{Found, Register};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Semaphore;
+use std::time::Duration;
+use turns::Turns;
 
-/// Programs that load at one time: more would only share the cores, which environments need.
-const MAKING_MAX: usize = 1;
+/// How often it is looked whether what loads is still wanted.
+const LOOK: Duration = Duration::from_millis(250);
 /// Clones that fail, with none among them that gets as far as its first event, until environments are started one by
 /// one again.
 const FAILURES_MAX: u32 = 2;
@@ -58,7 +60,7 @@ pub(crate) struct Templates {
     cloning: Cloning,
     bytes_max: u64,
     kept: Mutex<Register<Arc<Template>>>,
-    turns: Semaphore,
+    turns: Turns,
 }
 
 /// One initialised program, which stands still.
@@ -82,7 +84,7 @@ impl Templates {
             cloning,
             bytes_max,
             kept: Mutex::default(),
-            turns: Semaphore::new(MAKING_MAX),
+            turns: Turns::new(),
         }
     }
 
@@ -130,6 +132,13 @@ impl Templates {
             let version = function.version;
             tracing::warn!(function = %function.name, %version, "environments are not cloned: clones of it fail");
             host.templates.keep(host, function, Err(unfit));
+        }
+    }
+
+    /// Resolves when a version's is not wanted any more.
+    async fn unwanted(&self, function: &Arc<Function>) {
+        while self.lock().is_wanted(function) {
+            tokio::time::sleep(LOOK).await;
         }
     }
 
@@ -187,19 +196,13 @@ impl Lineage {
 }
 
 async fn make(host: Arc<Host>, function: Arc<Function>) {
-    // The semaphore is never closed.
-    let turn = tokio::select! {
-        turn = host.templates.turns.acquire() => turn,
-        () = host.stop.cancelled() => return,
-    };
-    if !host.templates.lock().is_wanted(&function) {
-        return;
-    }
+    let loading = host.templates.turns.run(loading::load(&host, &function));
     let loaded = tokio::select! {
-        loaded = loading::load(&host, &function) => loaded,
+        biased;
         () = host.stop.cancelled() => return,
+        () = host.templates.unwanted(&function) => return,
+        loaded = loading => loaded,
     };
-    drop(turn);
     if let Err(why) = &loaded {
         let version = function.version;
         tracing::warn!(function = %function.name, %version, "environments are not cloned: {why}");

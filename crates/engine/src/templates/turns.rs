@@ -1,0 +1,83 @@
+//! Who loads when: one after the other, without waiting for ever for one that is slow.
+//!
+//! ```text
+//! turn ──▶ work ──▶ done
+//!            └─ 10 s ──▶ slow, if not too many are: goes on, and the turn is the next one's
+//! ```
+//! More at one time would only share the cores, which environments need.
+
+use std::future::Future;
+use std::thread::available_parallelism;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Most code is loaded by then, at half a core.
+const TURN: Duration = Duration::from_secs(10);
+
+pub(super) struct Turns {
+    next: Semaphore,
+    slow: Semaphore,
+}
+
+impl Turns {
+    /// As many slow ones as half of the cores: with half a core each they have a quarter of them at most.
+    pub(super) fn new() -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
+        Self::with_slow(cores.div_ceil(2))
+    }
+
+    fn with_slow(count: usize) -> Self {
+        Self {
+            next: Semaphore::new(1),
+            slow: Semaphore::new(count),
+        }
+    }
+
+    /// Does the work in its turn. Cancel safe.
+    pub(super) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        // Semaphores are never closed.
+        let turn = self.next.acquire().await;
+        tokio::pin!(work);
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(TURN) => {}
+        }
+        let _slow = tokio::select! {
+            done = &mut work => return done,
+            slow = self.slow.acquire() => slow,
+        };
+        drop(turn);
+        work.await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::{Instant, sleep};
+
+    /// When works of so many seconds are done, if they come in this order.
+    async fn ends(turns: &Turns, works: &[u64]) -> Vec<u64> {
+        let begin = Instant::now();
+        let run = async |seconds: &u64| {
+            let time = Duration::from_secs(*seconds);
+            turns.run(async { sleep(time).await }).await;
+            begin.elapsed().as_secs()
+        };
+        futures_util::future::join_all(works.iter().map(run)).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn quick_ones_take_turns_and_slow_ones_hold_up_nobody_for_long() {
+        let turns = Turns::with_slow(2);
+        assert_eq!(ends(&turns, &[3, 3, 3]).await, [3, 6, 9]);
+        assert_eq!(ends(&turns, &[120, 3, 3]).await, [120, 13, 16]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn so_many_slow_ones_and_one_more_load_at_a_time() {
+        let turns = Turns::with_slow(2);
+        let ends = ends(&turns, &[100, 100, 100, 5]).await;
+        assert_eq!(ends, [100, 110, 120, 105]);
+    }
+}
