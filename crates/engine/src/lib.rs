@@ -132,10 +132,12 @@ impl Engine {
         let admission = Admission::new(limits.concurrent_executions);
         let rules = Arc::new(PresentRules::default());
         let datagrams = spawner.isolation().datagrams;
+        let reserve = Reserve::new(spawner.clone(), pool_bytes_max);
+        let aside = reserve.aside().clone();
         let host = Arc::new(Host {
             store: store.clone(),
-            reserve: Reserve::new(spawner.clone(), pool_bytes_max),
-            templates: Templates::new(config.snap_start, pool_bytes_max),
+            reserve,
+            templates: Templates::new(config.snap_start, pool_bytes_max, aside),
             spawner,
             trees: Arc::clone(&trees),
             runtimes: runtimes.clone(),

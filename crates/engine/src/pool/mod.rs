@@ -128,7 +128,7 @@ impl Pools {
     /// No environment of a function is needed any more, of none of its versions.
     pub(crate) fn dismiss(&self, name: &FunctionName) {
         self.host.reserve.forget(name);
-        self.forget_templates(name, None);
+        self.host.templates.forget(name, None);
         let old = self.write().remove(name);
         self.host.starts.forget_all(name);
         for old in old.into_iter().flat_map(BTreeMap::into_values) {
@@ -139,16 +139,11 @@ impl Pools {
     /// Ends the environments of a version as it was: idle ones now, busy ones after their invoke.
     pub(crate) fn retire(&self, name: &FunctionName, version: Version) {
         let old = take(&mut self.write(), name, version);
-        self.forget_templates(name, Some(version));
+        self.host.templates.forget(name, Some(version));
         self.host.starts.forget(name, version);
         if let Some(old) = old {
             old.retire();
         }
-    }
-
-    fn forget_templates(&self, name: &FunctionName, version: Option<Version>) {
-        let bytes = self.host.templates.forget(name, version);
-        self.host.reserve.set_aside(bytes);
     }
 
     /// Forgets a pool that has neither environments nor work.

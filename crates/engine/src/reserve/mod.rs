@@ -12,11 +12,13 @@
 //!
 //! Refuses: what an environment is (`environment`), how a runtime starts (`runtimes`).
 
+mod aside;
 mod filler;
 mod ready;
 mod recipe;
 mod shelves;
 
+pub(crate) use aside::{Aside, Taken};
 pub(crate) use filler::fill;
 pub(crate) use ready::Ready;
 pub(crate) use recipe::Recipe;
@@ -31,6 +33,7 @@ use tokio::sync::Notify;
 /// All that is kept. Its lock is held for moments, and only when functions are deployed or environments made.
 pub(crate) struct Reserve {
     spawner: Spawner,
+    aside: Aside,
     shelves: Mutex<Shelves>,
     changed: Notify,
     /// Environments that are being made for an invocation: the filler waits for them.
@@ -40,9 +43,12 @@ pub(crate) struct Reserve {
 impl Reserve {
     /// Keeps sandboxes in that much memory, in bytes; 0 is none at all.
     pub(crate) fn new(spawner: Spawner, bytes_max: u64) -> Self {
+        let aside = Aside::default();
+        let shelves = Shelves::new(bytes_max, aside.clone());
         Self {
             spawner,
-            shelves: Mutex::new(Shelves::new(bytes_max)),
+            aside,
+            shelves: Mutex::new(shelves),
             changed: Notify::new(),
             urgent: AtomicUsize::new(0),
         }
@@ -73,9 +79,14 @@ impl Reserve {
         taken
     }
 
-    /// So many bytes of the memory for what is kept are taken by others.
-    pub(crate) fn set_aside(&self, bytes: u64) {
-        let gone = self.shelves().set_aside(bytes);
+    /// Where others take of the memory for what is kept.
+    pub(crate) fn aside(&self) -> &Aside {
+        &self.aside
+    }
+
+    /// Others have taken more: what there is no room for any more goes.
+    pub(crate) fn make_way(&self) {
+        let gone = self.shelves().make_way();
         drop(gone);
     }
 

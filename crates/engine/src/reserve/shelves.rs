@@ -4,7 +4,7 @@
 //! time nobody has needed one for five minutes, half as many. All together stay within the bound of memory: where
 //! it is short, the recipe that was needed longest ago keeps none.
 
-use super::{Ready, Recipe};
+use super::{Aside, Ready, Recipe};
 use lambkin_model::FunctionName;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -21,8 +21,8 @@ const EXPECTED_BYTES: u64 = 24 << 20;
 
 pub(super) struct Shelves {
     bytes_max: u64,
-    /// Of them, what others take.
-    aside: u64,
+    /// What others take of them.
+    aside: Aside,
     recipes: HashMap<FunctionName, Arc<Recipe>>,
     shelves: HashMap<Arc<Recipe>, Shelf>,
 }
@@ -40,10 +40,10 @@ struct Shelf {
 }
 
 impl Shelves {
-    pub(super) fn new(bytes_max: u64) -> Self {
+    pub(super) fn new(bytes_max: u64, aside: Aside) -> Self {
         Self {
             bytes_max,
-            aside: 0,
+            aside,
             recipes: HashMap::new(),
             shelves: HashMap::new(),
         }
@@ -106,21 +106,22 @@ impl Shelves {
         let (older_bytes, older_count) = older.fold((0, 0), |(bytes, count), other| {
             (bytes + other.taken(), count + other.ready.len())
         });
-        if self.taken() - older_bytes + bytes > self.room() || self.len() - older_count >= ALL_MAX {
+        // Others may take more at any moment.
+        let room = self.room();
+        if self.taken() - older_bytes + bytes > room || self.len() - older_count >= ALL_MAX {
             return None;
         }
-        let gone = self.shrink(self.room() - bytes, ALL_MAX - 1);
+        let gone = self.shrink(room - bytes, ALL_MAX - 1);
         Some((recipe, gone))
     }
 
-    /// Others take so much; what there is no room for any more comes back.
-    pub(super) fn set_aside(&mut self, bytes: u64) -> Vec<Ready> {
-        self.aside = bytes;
+    /// Others have taken more; what there is no room for any more comes back.
+    pub(super) fn make_way(&mut self) -> Vec<Ready> {
         self.shrink(self.room(), ALL_MAX)
     }
 
     fn room(&self) -> u64 {
-        self.bytes_max.saturating_sub(self.aside)
+        self.bytes_max.saturating_sub(self.aside.bytes())
     }
 
     fn taken(&self) -> u64 {

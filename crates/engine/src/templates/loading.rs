@@ -86,7 +86,7 @@ async fn try_to_load(host: &Host, function: &Function) -> Result<Template, NotLo
         () = ignore(output) => Event::Gone,
     };
     match event {
-        Event::Settled => settled(sandbox),
+        Event::Settled => settled(host, sandbox),
         Event::Unfit(why) => Err(NotLoaded::Unfit(why)),
         Event::Exited(Exit::Signal(KILLED)) => Err(NotLoaded::Killed),
         Event::Exited(_) => Err(NotLoaded::Failed),
@@ -116,7 +116,7 @@ async fn prepare(host: &Host, function: &Function) -> Result<(Sandbox, Program),
     Ok((host.spawner.create(&spec).await?, program))
 }
 
-fn settled(sandbox: Sandbox) -> Result<Template, NotLoaded> {
+fn settled(host: &Host, sandbox: Sandbox) -> Result<Template, NotLoaded> {
     let usage = sandbox.usage().unwrap_or_default();
     // Its clones begin in its control group.
     sandbox.set_cpu_limit(None).map_err(sandbox::Error::from)?;
@@ -128,8 +128,7 @@ fn settled(sandbox: Sandbox) -> Result<Template, NotLoaded> {
     };
     Ok(Template {
         sandbox,
-        bytes,
-        lineage: Arc::new(Lineage::default()),
+        lineage: Arc::new(Lineage::new(host.reserve.aside().take(bytes))),
     })
 }
 

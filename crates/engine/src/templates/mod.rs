@@ -8,7 +8,8 @@
 //! clones that fail, one after the other ──▶ Unfit
 //! version deleted or changed, memory short ──▶ forgotten; clones that are there stay
 //! ```
-//! They count as what is made ahead, and come before sandboxes of nobody: the bound of `reserve` holds for both.
+//! They count as what is made ahead, until their last clone is gone, and come before sandboxes of nobody: the bound of
+//! `reserve` holds for both.
 //!
 //! Refuses: what becomes of a clone (`environment`), how a program is forked (`sandbox`).
 
@@ -19,6 +20,7 @@ mod turns;
 pub(crate) use register::Unfit;
 
 use crate::environment::Host;
+use crate::reserve::{Aside, Taken};
 use lambkin_model::{Function, FunctionName, SnapStart, Version};
 use lambkin_sandbox::Sandbox;
 use register::{Found, Register};
@@ -59,6 +61,8 @@ impl Cloning {
 pub(crate) struct Templates {
     cloning: Cloning,
     bytes_max: u64,
+    /// What templates and clones of templates take of them.
+    taken: Aside,
     kept: Mutex<Register<Arc<Template>>>,
     turns: Turns,
 }
@@ -66,23 +70,26 @@ pub(crate) struct Templates {
 /// One initialised program, which stands still.
 pub(crate) struct Template {
     sandbox: Sandbox,
-    bytes: u64,
     lineage: Arc<Lineage>,
 }
 
-/// What a template's clones know of it.
-#[derive(Debug, Default)]
+/// What a template and its clones have in common, until the last of them is gone.
+#[derive(Debug)]
 pub(crate) struct Lineage {
+    /// Its memory, which they share.
+    #[expect(dead_code, reason = "held to be dropped")]
+    memory: Taken,
     /// Clones that have failed since one was ready.
     failures: AtomicU32,
 }
 
 impl Templates {
-    /// In that much memory, in bytes; 0 is none at all.
-    pub(crate) fn new(cloning: Cloning, bytes_max: u64) -> Self {
+    /// In that much memory, in bytes, 0 is none at all; of which `taken` counts what they take.
+    pub(crate) fn new(cloning: Cloning, bytes_max: u64, taken: Aside) -> Self {
         Self {
             cloning,
             bytes_max,
+            taken,
             kept: Mutex::default(),
             turns: Turns::new(),
         }
@@ -111,11 +118,9 @@ impl Templates {
         self.lock().is_making(function)
     }
 
-    /// Forgets that of a version, or those of all of a function's. Returns how many bytes are taken still.
-    pub(crate) fn forget(&self, name: &FunctionName, version: Option<Version>) -> u64 {
-        let mut kept = self.lock();
-        kept.forget(name, version);
-        bytes(&kept)
+    /// Forgets that of a version, or those of all of a function's.
+    pub(crate) fn forget(&self, name: &FunctionName, version: Option<Version>) {
+        self.lock().forget(name, version);
     }
 
     /// A clone could not be made, which may be the machine's fault, or ended before it was ready, which is its own. A
@@ -157,20 +162,17 @@ impl Templates {
     fn keep(&self, host: &Host, function: &Arc<Function>, made: Result<Arc<Template>, Unfit>) {
         let mut kept = self.lock();
         kept.put(function, made);
-        while bytes(&kept) > self.bytes_max && kept.forget_oldest() {}
-        let taken = bytes(&kept);
+        let is_over = || self.taken.bytes() > self.bytes_max;
+        let frees = |there: &Arc<Template>| Arc::strong_count(&there.lineage) == 1;
+        kept.give_up_while(is_over, frees, function);
         drop(kept);
-        host.reserve.set_aside(taken);
+        host.reserve.make_way();
     }
 
     fn lock(&self) -> MutexGuard<'_, Register<Arc<Template>>> {
         // Whole at every moment, so a panic elsewhere does not spoil it.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn bytes(kept: &Register<Arc<Template>>) -> u64 {
-    kept.all_there().map(|template| template.bytes).sum()
 }
 
 impl Template {
@@ -189,6 +191,13 @@ impl Template {
 }
 
 impl Lineage {
+    fn new(memory: Taken) -> Self {
+        Self {
+            memory,
+            failures: AtomicU32::new(0),
+        }
+    }
+
     /// A clone has asked for its first event.
     pub(crate) fn succeeded(&self) {
         self.failures.store(0, Ordering::Relaxed);

@@ -124,10 +124,6 @@ impl<T: Clone> Register<T> {
         }
     }
 
-    pub(super) fn all_there(&self) -> impl Iterator<Item = &T> {
-        self.all.values().filter_map(Kept::there)
-    }
-
     pub(super) fn is_making(&self, function: &Function) -> bool {
         let kept = self.all.get(&key(function));
         matches!(kept.map(|kept| &kept.state), Some(State::Making))
@@ -146,12 +142,26 @@ impl<T: Clone> Register<T> {
         });
     }
 
-    /// Forgets the one that was needed longest ago; false if none is there.
-    pub(super) fn forget_oldest(&mut self) -> bool {
-        let there = self.all.iter().filter(|(_, kept)| kept.there().is_some());
-        let oldest = there.min_by_key(|(_, kept)| kept.needed);
-        let oldest = oldest.map(|(key, _)| key.clone());
-        oldest.is_some_and(|oldest| self.all.remove(&oldest).is_some())
+    /// Gives up those that were needed longest ago, of those that free anything. If that is the one that was `made`
+    /// just now, it has to wait: it would be made again and again.
+    pub(super) fn give_up_while(
+        &mut self,
+        is_over: impl Fn() -> bool,
+        frees: impl Fn(&T) -> bool,
+        made: &Arc<Function>,
+    ) {
+        while is_over() {
+            let free = self.all.iter();
+            let free = free.filter(|(_, kept)| kept.there().is_some_and(&frees));
+            let oldest = free.min_by_key(|(_, kept)| kept.needed);
+            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
+                return;
+            };
+            match oldest == key(made) && self.is_wanted(made) {
+                true => self.put(made, Err(Unfit::ForNow)),
+                false => drop(self.all.remove(&oldest)),
+            }
+        }
     }
 
     pub(super) fn clear(&mut self) {
@@ -242,18 +252,33 @@ mod tests {
     }
 
     #[test]
-    fn the_one_that_was_needed_longest_ago_goes_first() {
+    fn those_that_were_needed_longest_ago_go_first_and_what_was_just_made_waits() {
         let mut register = Register::default();
-        let all = ["a", "b", "c"].map(function);
+        let all = ["a", "b", "c", "d"].map(function);
         for (number, function) in (1..).zip(&all) {
             need(&mut register, function);
             register.put(function, Ok(number));
         }
         need(&mut register, &all[0]);
-        assert!(register.forget_oldest());
-        assert_eq!(register.there(&all[1]), None);
-        assert!(register.forget_oldest());
-        assert_eq!(register.all_there().collect::<Vec<_>>(), [&1]);
-        assert!(register.forget_oldest() && !register.forget_oldest());
+        let [a, b, c, d] = &all;
+        let there =
+            |register: &Register<u32>| all.each_ref().map(|one| register.there(one).is_some());
+        let give_up = |register: &mut Register<u32>, count: usize, made| {
+            let rounds = std::cell::Cell::new(0);
+            let is_over = || rounds.replace(rounds.get() + 1) < count;
+            register.give_up_while(is_over, |number| *number != 2, made);
+        };
+        give_up(&mut register, 1, a);
+        assert_eq!(
+            there(&register),
+            [true, true, false, true],
+            "b frees nothing"
+        );
+        give_up(&mut register, 1, d);
+        assert_eq!(there(&register), [true, true, false, false]);
+        assert_eq!(need(&mut register, d), Found::Neither, "it was just made");
+        assert_eq!(need(&mut register, c), Found::Lacking);
+        give_up(&mut register, 9, b);
+        assert_eq!(there(&register), [false, true, false, false]);
     }
 }
