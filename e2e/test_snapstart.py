@@ -86,6 +86,14 @@ def invoke(server, name, event=None, qualifier="1"):
     return answer.get("FunctionError"), json.loads(answer["Payload"].read())
 
 
+def is_on(server, name, qualifier="1"):
+    shown = server.client().get_function_configuration(FunctionName=name, Qualifier=qualifier)
+    listed = server.client().list_versions_by_function(FunctionName=name)["Versions"]
+    listed = next(version for version in listed if version["Version"] == qualifier)
+    assert listed["SnapStart"] == shown["SnapStart"]
+    return {"On": True, "Off": False}[shown["SnapStart"]["OptimizationStatus"]]
+
+
 def starts(server, name):
     rows = json.loads(server.cli("ledger", "--output", "json").stdout)["functions"]
     row = next(row for row in rows if row["function"] == name)
@@ -125,6 +133,8 @@ def test_environments_are_clones_and_each_is_its_own(tmp_path):
         wait_for(server, 2)
         assert invoke(server, others["unfit"]) == (None, "root")
         assert "cloned" not in starts(server, others["unfit"])
+        assert [is_on(server, deployed) for deployed in (name, others["unfit"], others["broken"])] == [True, False, False]
+        assert not is_on(server, name, qualifier="$LATEST")
         assert invoke(server, others["broken"])[1]["errorType"] in ("Runtime.ImportModuleError", "ValueError")
         error, body = invoke(server, others["restore"])
         assert (error, body["errorType"]) == ("Unhandled", "ValueError"), body
@@ -143,7 +153,7 @@ def look_at_latest(server):
     name = Deployer(client)(code, "python", SnapStart={"ApplyOn": "PublishedVersions"})
     wait_for(server, 1)
     assert invoke(server, name, qualifier="$LATEST") == (None, 1)
-    assert starts(server, name) == {"cloned": 1}
+    assert starts(server, name) == {"cloned": 1} and is_on(server, name, qualifier="$LATEST")
     code["index.py"], before = code["index.py"].replace("1", "2", 1), templates(server)
     client.update_function_code(FunctionName=name, ZipFile=zip_files(code))
     assert client.get_function_configuration(FunctionName=name)["State"] == "Active", "nobody waits for it"

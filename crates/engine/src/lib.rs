@@ -212,6 +212,12 @@ impl Engine {
         version.version != Version::Latest && self.0.host.templates.is_making(version)
     }
 
+    /// Whether environments of a version are clones of it, or will be as soon as it is loaded: false where the operator
+    /// has that switched off, and where the version has turned out not to bear it.
+    pub fn is_cloned(&self, version: &Function) -> bool {
+        self.0.host.templates.is_for(version)
+    }
+
     /// What every environment is made of on this machine.
     pub fn isolation(&self) -> &isolation::Isolation {
         self.0.host.spawner.isolation()

@@ -49,11 +49,6 @@ impl Function {
     pub fn version_arn(&self) -> String {
         format!("{}:{}", self.arn(), self.version)
     }
-
-    /// Whether environments of this version start from an initialised one.
-    pub fn snap_start(&self) -> bool {
-        self.settings.snap_start == SnapStart::PublishedVersions && self.version != Version::Latest
-    }
 }
 
 /// Whether a function can be invoked.

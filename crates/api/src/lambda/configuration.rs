@@ -35,7 +35,8 @@ pub(super) struct Shown {
 pub(super) fn shown(engine: &Engine, function: &Function, qualified: bool) -> Shown {
     let updating = function.last_update == Some(LastUpdate::InProgress);
     let version = runtime_version(function, engine.runtimes());
-    let mut configuration = configuration(function, version, qualified);
+    let optimized = engine.is_cloned(function);
+    let mut configuration = configuration(function, version, qualified, optimized);
     if engine.is_loading(function) {
         // As on AWS, whose clients wait for a version to become Active before they invoke it.
         configuration.state = Some(shapes::State::Pending);
@@ -53,6 +54,7 @@ fn configuration(
     function: &Function,
     runtime_version: RuntimeVersionConfig,
     qualified: bool,
+    optimized: bool,
 ) -> FunctionConfiguration {
     let settings = &function.settings;
     let pending = function.state == State::Pending;
@@ -94,7 +96,7 @@ fn configuration(
         ephemeral_storage: i32::try_from(settings.ephemeral_mb)
             .ok()
             .map(|size| EphemeralStorage { size }),
-        snap_start: Some(snap_start::shown(function)),
+        snap_start: Some(snap_start::shown(function, optimized)),
         runtime_version_config: Some(runtime_version),
         logging_config: Some(logging(&settings.logging)),
         ..FunctionConfiguration::default()
@@ -102,7 +104,21 @@ fn configuration(
 }
 
 /// What a list shows: neither states nor the runtime's version.
-pub(super) fn listed(function: &Function, qualified: bool) -> FunctionConfiguration {
+pub(super) fn listed(
+    engine: &Engine,
+    function: &Function,
+    qualified: bool,
+) -> FunctionConfiguration {
+    let optimized = engine.is_cloned(function);
+    without_states(configuration(
+        function,
+        RuntimeVersionConfig::default(),
+        qualified,
+        optimized,
+    ))
+}
+
+fn without_states(configuration: FunctionConfiguration) -> FunctionConfiguration {
     FunctionConfiguration {
         state: None,
         state_reason: None,
@@ -110,7 +126,7 @@ pub(super) fn listed(function: &Function, qualified: bool) -> FunctionConfigurat
         last_update_status: None,
         last_update_status_reason: None,
         runtime_version_config: None,
-        ..configuration(function, RuntimeVersionConfig::default(), qualified)
+        ..configuration
     }
 }
 
@@ -224,6 +240,10 @@ mod tests {
     }
 
     fn json(function: &Function) -> Value {
+        json_of(function, false)
+    }
+
+    fn json_of(function: &Function, optimized: bool) -> Value {
         let arn = Some("arn:aws:lambda:us-east-1::runtime:00".to_owned());
         let version = RuntimeVersionConfig {
             runtime_version_arn: arn,
@@ -231,7 +251,7 @@ mod tests {
         };
         let updating = function.last_update == Some(LastUpdate::InProgress);
         let shown = Shown {
-            configuration: configuration(function, version, false),
+            configuration: configuration(function, version, false, optimized),
             last_update_status_reason_code: updating.then_some("Creating"),
             isolation: None,
         };
@@ -320,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_has_its_number_and_is_optimised_if_it_was_published_so() {
+    fn a_version_has_its_number_and_is_optimised_if_it_is_cloned() {
         let mut function = function(State::Active, Some(LastUpdate::Successful));
         function.settings.snap_start = SnapStart::PublishedVersions;
         let published = "PublishedVersions";
@@ -329,7 +349,7 @@ mod tests {
             json!({"ApplyOn": published, "OptimizationStatus": "Off"})
         );
         function.version = Version::Published(3);
-        let shown = json(&function);
+        let shown = json_of(&function, true);
         assert_eq!(shown["Version"], "3");
         assert_eq!(
             shown["SnapStart"],
@@ -346,8 +366,9 @@ mod tests {
             .unwrap()
             .remove("RuntimeVersionConfig");
         expected["FunctionArn"] = "arn:aws:lambda:us-east-1:111111111111:function:f:$LATEST".into();
+        let whole = configuration(&function, RuntimeVersionConfig::default(), true, false);
         assert_eq!(
-            serde_json::to_value(listed(&function, true)).unwrap(),
+            serde_json::to_value(without_states(whole)).unwrap(),
             expected
         );
     }

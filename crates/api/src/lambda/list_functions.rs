@@ -26,7 +26,7 @@ pub(super) fn answer(
         next_marker: marker::cut(&mut page, limit),
         functions: Some(
             page.iter()
-                .map(|function| configuration::listed(function, qualified))
+                .map(|function| configuration::listed(engine, function, qualified))
                 .collect(),
         ),
     };

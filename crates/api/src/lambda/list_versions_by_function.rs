@@ -24,7 +24,7 @@ pub(super) fn answer(
         next_marker: marker::cut(&mut page, limit),
         versions: Some(
             page.iter()
-                .map(|version| configuration::listed(version, true))
+                .map(|version| configuration::listed(engine, version, true))
                 .collect(),
         ),
     };

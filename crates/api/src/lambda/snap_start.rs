@@ -13,14 +13,15 @@ pub(super) fn asked(wanted: Option<shapes::SnapStart>) -> Option<SnapStart> {
     })
 }
 
-/// `On` for versions that were published with it; never for `$LATEST`.
-pub(super) fn shown(function: &Function) -> SnapStartResponse {
+/// `On` where environments are clones, or will be: for versions that were published with it, unless the operator or the
+/// version's own code keeps them from it.
+pub(super) fn shown(function: &Function, optimized: bool) -> SnapStartResponse {
     SnapStartResponse {
         apply_on: Some(match function.settings.snap_start {
             SnapStart::None => SnapStartApplyOn::None,
             SnapStart::PublishedVersions => SnapStartApplyOn::PublishedVersions,
         }),
-        optimization_status: Some(if function.snap_start() {
+        optimization_status: Some(if optimized {
             SnapStartOptimizationStatus::On
         } else {
             SnapStartOptimizationStatus::Off

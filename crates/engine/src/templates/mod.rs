@@ -98,7 +98,7 @@ impl Templates {
     /// The template of exactly this version; has one made if it is wanted and not there yet.
     pub(crate) fn of(host: &Arc<Host>, function: &Arc<Function>) -> Option<Arc<Template>> {
         let templates = &host.templates;
-        if templates.bytes_max == 0 || !templates.cloning.is_for(function) {
+        if !templates.are_for(function) {
             return None;
         }
         let found = templates.lock().need(function, |there| there.stands());
@@ -111,6 +111,15 @@ impl Templates {
             Found::Neither => {}
         }
         None
+    }
+
+    /// Whether the version has a template, or will have one as soon as it is made.
+    pub(crate) fn is_for(&self, function: &Function) -> bool {
+        self.are_for(function) && !self.lock().is_unfit(function)
+    }
+
+    fn are_for(&self, function: &Function) -> bool {
+        self.bytes_max > 0 && self.cloning.is_for(function)
     }
 
     /// Whether the template of this version is on its way.

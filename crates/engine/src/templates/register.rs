@@ -129,6 +129,15 @@ impl<T: Clone> Register<T> {
         matches!(kept.map(|kept| &kept.state), Some(State::Making))
     }
 
+    /// Whether there can be none, for good or for now. Tags make no other version.
+    pub(super) fn is_unfit(&self, function: &Function) -> bool {
+        let kept = self.all.get(&key(function));
+        kept.is_some_and(|kept| {
+            kept.function.content_id == function.content_id
+                && matches!(kept.state, State::Unfit | State::UnfitUntil(_))
+        })
+    }
+
     /// Whether one that was asked for still is.
     pub(super) fn is_wanted(&self, function: &Arc<Function>) -> bool {
         let kept = self.all.get(&key(function));
@@ -245,7 +254,9 @@ mod tests {
             tokio::time::advance(Duration::from_secs(1)).await;
             assert_eq!(need(&mut register, &f), Found::Lacking, "{seconds}");
         }
+        assert!(!register.is_unfit(&f));
         register.put(&f, Err(Unfit::ForGood));
+        assert!(register.is_unfit(&f));
         tokio::time::advance(Duration::from_secs(1 << 30)).await;
         assert_eq!(need(&mut register, &f), Found::Neither);
         assert_eq!(pause(u32::MAX), PAUSE_MAX);
