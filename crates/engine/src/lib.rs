@@ -21,6 +21,7 @@ mod reserve;
 mod runtime_api;
 pub mod runtimes;
 pub mod start;
+mod swap;
 mod templates;
 #[cfg(test)]
 mod testing;
@@ -47,6 +48,7 @@ use runtimes::Runtimes;
 use start::{PastStart, RecentStarts};
 use std::sync::Arc;
 use std::time::Duration;
+pub use swap::Swap;
 pub use templates::Cloning;
 use templates::Templates;
 use tokio::time::Instant;
@@ -69,6 +71,8 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// Memory of the machine, in bytes, that environments leave free: below it invokes get 429.
     pub memory_reserve_bytes: u64,
+    /// Where pages of idle environments go before that.
+    pub swap: Swap,
     /// Memory, in bytes, for sandboxes that are made before they are needed; 0 is none, and `None` the twentieth part
     /// of the machine's.
     pub pool_bytes_max: Option<u64>,
@@ -145,6 +149,7 @@ impl Engine {
             gateway: Arc::new(Gateway::open(config.egress)?),
             starts: RecentStarts::default(),
             memory: Memory::new(config.memory_reserve_bytes),
+            swap: config.swap,
             environments_max: environments_max(limits.concurrent_executions, datagrams),
             idle_timeout: config.idle_timeout,
             launches: Launches::new(),
@@ -166,6 +171,7 @@ impl Engine {
             .await
             .map_err(|error| StartError(error.to_string()))?;
         host.filler.spawn(reserve::fill(Arc::clone(&host)));
+        host.filler.spawn(pool::relieve(Arc::clone(&pools)));
         Ok(Self(Arc::new(Inner {
             scope,
             functions,

@@ -1,10 +1,11 @@
 //! Whether the machine has memory for one more environment.
 //!
 //! Owns: reading free memory, of the machine and of the control group that Lambkin runs in.
-//! Asked only before an environment is made, never on the warm path; a reading is used for a moment, or for longer
+//! Asked before an environment is made and now and then, never on the warm path; a reading is used for a moment, or for longer
 //! where it found plenty, and what is being made meanwhile is counted on top of it.
 
 use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,8 @@ const GIVEN_BACK_BYTES: u64 = 16 << 20;
 #[derive(Debug)]
 pub(crate) struct Memory {
     reserve_bytes: u64,
+    /// Of the environment that was wanted last.
+    wanted_bytes: AtomicU64,
     reading: Mutex<Option<Reading>>,
 }
 
@@ -38,6 +41,7 @@ impl Memory {
     pub(crate) fn new(reserve_bytes: u64) -> Self {
         Self {
             reserve_bytes,
+            wanted_bytes: AtomicU64::new(EXPECTED_BYTES),
             reading: Mutex::new(None),
         }
     }
@@ -45,6 +49,8 @@ impl Memory {
     /// How many environments that rest would have to end before one of that size fits beside what runs, all of it
     /// used.
     pub(crate) fn short_of(&self, environment_bytes: u64) -> usize {
+        self.wanted_bytes
+            .store(environment_bytes, Ordering::Relaxed);
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let good = reading.filter(|reading| {
             let age = reading.at.elapsed();
@@ -59,9 +65,20 @@ impl Memory {
 
     /// Reads again, at a time when nobody waits, unless somebody just has.
     pub(crate) fn look(&self) {
+        self.look_now();
+    }
+
+    /// Whether less than twice of what is to stay free and what the last environment may use is there: soon others
+    /// would have to end.
+    pub(crate) fn is_scarce(&self) -> bool {
+        let wanted_bytes = self.wanted_bytes.load(Ordering::Relaxed);
+        !self.look_now().has_plenty(wanted_bytes, self.reserve_bytes)
+    }
+
+    fn look_now(&self) -> Reading {
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = reading.filter(|reading| reading.at.elapsed() < READING_AGE_MAX);
-        *reading = Some(fresh.unwrap_or_else(Reading::now));
+        *reading.insert(fresh.unwrap_or_else(Reading::now))
     }
 
     /// So many that rested end now, and one more is made in their place: the present reading sees neither.
@@ -190,6 +207,8 @@ mod tests {
     fn this_machine_has_memory() {
         assert_eq!(Memory::new(0).short_of(1 << 20), 0);
         assert!(Memory::new(u64::MAX).short_of(1 << 20) > 1_000);
+        assert!(!Memory::new(0).is_scarce());
+        assert!(Memory::new(u64::MAX).is_scarce());
     }
 
     #[test]

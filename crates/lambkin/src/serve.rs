@@ -299,6 +299,7 @@ fn engine_config(settings: &Settings, api: SocketAddr) -> lambkin_engine::Config
         idle_timeout: Duration::from_secs(settings.idle_timeout_s),
         memory_reserve_bytes: settings.memory_reserve_mib * MIB,
         pool_bytes_max: settings.pool_memory_mib.0.map(|mib| mib * MIB),
+        swap: settings.swap.into(),
         snap_start: settings.snap_start.into(),
         code_cache_bytes_max: settings.code_cache_mib * MIB,
         egress: lambkin_engine::egress::Config {

@@ -4,6 +4,7 @@
 //! `LAMBKIN_<KEY>`, then flags. Refuses: unknown keys, and what a setting means (the parts themselves).
 
 mod snap_start;
+mod swap;
 
 use anyhow::{Context, bail};
 use lambkin_model::{AccountId, PriceTable, Region};
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use snap_start::SnapStart;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use swap::Swap;
 
 /// Files that are read when `--config` names none; the first that exists counts.
 const FILES: [&str; 2] = ["lambkin.toml", "/etc/lambkin/lambkin.toml"];
@@ -92,6 +94,8 @@ settings! {
     concurrency, "LAMBKIN_CONCURRENCY", "COUNT": u32 = 1_000, "1000";
     /// Memory in MiB that environments leave free on the machine; below it what rests makes room, and then invokes that no environment will serve within a second are answered 429
     memory_reserve_mib, "LAMBKIN_MEMORY_RESERVE_MIB", "MIB": u64 = 512, "512";
+    /// Swap that takes the pages of idle environments when memory is short: `zram`, which is memory; `any`, where code and variables may get on a disk unsealed; or `off`
+    swap, "LAMBKIN_SWAP", "off|zram|any": Swap = Swap::Zram, "zram";
     /// Seconds after which an idle environment ends
     idle_timeout_s, "LAMBKIN_IDLE_TIMEOUT_S", "SECONDS": u64 = 300, "300";
     /// Memory in MiB for sandboxes and interpreters that are started before they are needed; 0 is none

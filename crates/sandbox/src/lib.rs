@@ -19,6 +19,7 @@ mod config;
 mod creation;
 mod error;
 mod failure;
+mod freezer;
 mod handle;
 mod inbox;
 mod isolation;
@@ -41,6 +42,7 @@ mod weaken;
 pub use code_trees::CodeTree;
 pub use config::SpawnerConfig;
 pub use error::{Error, Rejection, UnpackError};
+pub use freezer::Freezer;
 pub use handle::Spawner;
 pub use isolation::{ControlGroups, Isolation, Network, Tmp, Users};
 pub use linux::privilege::{drop_privileges, is_root};
@@ -51,7 +53,7 @@ pub use network::{
     Query,
 };
 pub use process::SpawnerProcess;
-pub use sandbox::{Event, Exit, Freezer, Sandbox, Usage};
+pub use sandbox::{Event, Exit, Sandbox, Usage};
 pub use self_test::{Ground, SelfTestError, Trial, run_self_test, self_test};
 pub use spawner::run_spawner;
 pub use spec::{Bind, Lineage, Program, Root, Spec, UnpackLimits};

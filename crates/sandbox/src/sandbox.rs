@@ -20,6 +20,7 @@ use crate::cloning::Cloning;
 use crate::code_trees::CodeTree;
 use crate::error::Error;
 use crate::failure::{Failure, at};
+use crate::freezer::Freezer;
 use crate::handle::{Link, Reply, unexpected};
 use crate::inbox::Matter;
 use crate::linux::cgroup::{self, GroupFiles, Meter};
@@ -68,28 +69,6 @@ pub struct Usage {
     pub cpu_us: u64,
     /// Processes that the kernel killed because the memory limit was reached.
     pub oom_kills: u64,
-}
-
-/// Stops a sandbox where it stands, and lets it go on: two small writes, for whoever holds its invocations.
-#[derive(Clone, Debug)]
-pub struct Freezer(GroupFiles);
-
-impl Freezer {
-    /// Returns before the last process stands still, which takes microseconds.
-    ///
-    /// # Errors
-    /// Fails if the kernel refuses; then it runs on.
-    pub fn freeze(&self) -> io::Result<()> {
-        self.0.freeze(true)
-    }
-
-    /// Lets every process go on. No harm to one that runs.
-    ///
-    /// # Errors
-    /// Fails if its group is gone.
-    pub fn thaw(&self) -> io::Result<()> {
-        self.0.freeze(false)
-    }
 }
 
 impl From<cgroup::Usage> for Usage {
@@ -324,7 +303,7 @@ impl Sandbox {
     /// Stops it and lets it go on; `None` where the machine cannot, which the start has told.
     pub fn freezer(&self) -> Option<Freezer> {
         let files = self.meter.as_ref()?.files();
-        files.can_freeze().then(|| Freezer(files.clone()))
+        files.can_freeze().then(|| Freezer::new(files.clone()))
     }
 
     /// Holds no more descriptors than a sandbox needs that does nothing; the next `usage` opens them again.

@@ -16,7 +16,8 @@
 //!  INIT of a clone ── exit, 10 s ──▶ destroyed, and another one, which is no clone, takes its place
 //! ```
 //!
-//! An IDLE one is frozen 30 ms after its `next`, and thawed by `begin`.
+//! An IDLE one is frozen 30 ms after its `next`, and thawed by `begin`. Where memory is short the pages of one that has
+//! been frozen for some time are pushed out (`pool::relief`).
 //!
 //! One task, the `owner`, owns the sandbox's life, accepts its Runtime API connections and keeps its clocks.
 //! The tasks of those connections do the warm path alone: what `next` and `response` need is in the `slot`.
@@ -37,7 +38,7 @@ mod variables;
 
 pub(crate) use connections::CONNECTIONS_MAX;
 pub(crate) use creation::boot;
-pub(crate) use slot::{Event, Init, Refusal, Slot};
+pub(crate) use slot::{Event, Init, PushedOut, Refusal, Slot};
 pub(crate) use variables::{SHARED, of_template};
 
 use crate::code::Trees;
@@ -52,6 +53,7 @@ use crate::present_rules::PresentRules;
 use crate::reserve::Reserve;
 use crate::runtimes::Runtimes;
 use crate::start::{RecentStarts, Telling};
+use crate::swap::Swap;
 use crate::templates::{Lineage, Templates, Unfit};
 use books::{Books, Used};
 use bytes::Bytes;
@@ -79,6 +81,8 @@ pub(crate) struct Host {
     /// Where the time of starts went.
     pub(crate) starts: RecentStarts,
     pub(crate) memory: Memory,
+    /// Where pages of what is idle may go.
+    pub(crate) swap: Swap,
     /// Sandboxes that are there already.
     pub(crate) reserve: Reserve,
     /// Initialised programs of versions, to be cloned.
@@ -97,9 +101,13 @@ pub(crate) struct Host {
 impl Host {
     /// How many environments would have to end before the machine can bear one more with that much memory.
     pub(crate) fn short_of(&self, memory_bytes: u64) -> usize {
-        let there = self.owners.len() + self.reserve.len();
         let of_memory = self.memory.short_of(memory_bytes);
-        of_memory.max(usize::from(there >= self.environments_max))
+        of_memory.max(usize::from(self.is_full()))
+    }
+
+    /// Whether there are as many as there may be, whatever memory they have.
+    pub(crate) fn is_full(&self) -> bool {
+        self.owners.len() + self.reserve.len() >= self.environments_max
     }
 }
 

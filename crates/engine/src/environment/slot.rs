@@ -8,6 +8,10 @@
 //! here, so `begin` wakes the owner only when it would sleep past the deadline: in steady work once per
 //! timeout, not once per invoke.
 
+mod pages;
+
+pub(crate) use pages::PushedOut;
+
 use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::log::Phase;
@@ -15,6 +19,7 @@ use crate::runtime_api::{InvalidTransition, State as Runtime};
 use bytes::Bytes;
 use lambkin_model::{Limits, RequestId};
 use lambkin_sandbox::Freezer;
+use pages::Pages;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -57,10 +62,17 @@ struct State {
     /// When the runtime asked for its next event.
     asked: Instant,
     /// It waits, and stands still.
-    frozen: bool,
+    frozen: Option<Frozen>,
     /// When the owner wakes by itself.
     watch: Option<Instant>,
     closed: bool,
+}
+
+/// It stands still.
+#[derive(Clone, Copy, Debug)]
+struct Frozen {
+    since: Instant,
+    pages: Pages,
 }
 
 /// An INIT on its way.
@@ -147,7 +159,7 @@ impl Slot {
             id: None,
             idle_since: now,
             asked: now,
-            frozen: false,
+            frozen: None,
             watch: None,
             closed: false,
         };
@@ -219,7 +231,10 @@ impl Slot {
         else {
             return false;
         };
-        state.frozen = true;
+        state.frozen = Some(Frozen {
+            since: Instant::now(),
+            pages: Pages::InMemory,
+        });
         if let Err(error) = freezer.freeze() {
             tracing::warn!(%error, "cannot freeze an environment");
         }
@@ -232,10 +247,11 @@ impl Slot {
     }
 
     fn thaw_locked(&self, state: &mut State) {
-        if !std::mem::take(&mut state.frozen) {
+        let (Some(frozen), Some(freezer)) = (state.frozen.take(), &self.freezer) else {
             return;
-        }
-        if let Some(Err(error)) = self.freezer.as_ref().map(Freezer::thaw) {
+        };
+        frozen.pages.stay(freezer);
+        if let Err(error) = freezer.thaw() {
             tracing::error!(%error, "cannot thaw an environment");
         }
     }
@@ -337,7 +353,8 @@ impl Slot {
     }
 
     fn freeze_due(&self, state: &State) -> Option<Instant> {
-        let may = self.freezer.is_some() && state.runtime == Runtime::Ready && !state.frozen;
+        let may =
+            self.freezer.is_some() && state.runtime == Runtime::Ready && state.frozen.is_none();
         may.then(|| state.asked + FREEZE_GRACE)
     }
 

@@ -1,23 +1,27 @@
 //! The environments of every version of every function.
 //!
-//! Owns: which generation of a function gets new invocations, and that nothing of a function stays behind.
+//! Owns: which generation of a function gets new invocations, and that nothing of a function stays behind,
+//! and what rests where memory is short.
 //! Refuses: placing (`generation`), the life of one environment (`environment`).
 
 mod generation;
 mod launches;
 mod pace;
 mod queue;
+mod relief;
 mod watch;
 
 pub(crate) use generation::Generation;
 pub(crate) use launches::{Launches, Turn};
+pub(crate) use relief::relieve;
 
-use crate::environment::Host;
+use crate::environment::{Host, Slot};
 use crate::reserve::Recipe;
 use crate::templates::Templates;
 use lambkin_model::{Function, FunctionName, Version};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::time::Instant;
 
 /// One for each version that has environments.
 type Generations = HashMap<FunctionName, BTreeMap<Version, Arc<Generation>>>;
@@ -46,14 +50,15 @@ impl Pools {
     }
 
     /// Ends so many of what only waits: sandboxes of no function first, then the environments that have rested
-    /// longest, whosever they are. Ends none if that is not enough.
+    /// longest, whosever they are. Ends none if that is not enough, nor those whose end gives no memory back where
+    /// that is what is wanted.
     pub(crate) fn make_room(&self, count: usize) -> bool {
         let of_nobody = self.host.reserve.len();
         let mut resting = Vec::new();
         if of_nobody < count {
-            for generation in self.read().values().flat_map(BTreeMap::values) {
-                resting.extend(generation.resting());
-            }
+            resting = self.resting();
+            let is_full = self.host.is_full();
+            resting.retain(|(_, _, slot)| is_full || !slot.is_pushed_out());
         }
         if of_nobody + resting.len() < count {
             return false;
@@ -61,7 +66,6 @@ impl Pools {
         self.host.reserve.give_up(count);
         self.host.memory.will_have(count);
         let more = count.saturating_sub(of_nobody);
-        resting.sort_unstable_by_key(|(since, ..)| *since);
         for (_, generation, slot) in resting.into_iter().take(more) {
             // Somebody may have taken it just now.
             if generation.withdraw(&slot) {
@@ -69,6 +73,16 @@ impl Pools {
             }
         }
         true
+    }
+
+    /// All environments that rest, with the time since when, the longest first.
+    fn resting(&self) -> Vec<(Instant, Arc<Generation>, Arc<Slot>)> {
+        let mut resting = Vec::new();
+        for generation in self.read().values().flat_map(BTreeMap::values) {
+            resting.extend(generation.resting());
+        }
+        resting.sort_unstable_by_key(|(since, ..)| *since);
+        resting
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Generations> {

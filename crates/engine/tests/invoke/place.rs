@@ -98,6 +98,7 @@ impl Foundation {
             },
             idle_timeout: Duration::from_secs(600),
             memory_reserve_bytes: 0,
+            swap: lambkin_engine::Swap::Off,
             pool_bytes_max: Some(0),
             snap_start: lambkin_engine::Cloning::Published,
             code_cache_bytes_max: 64 * mebibyte,

@@ -54,6 +54,15 @@ fn snap_start_is_one_of_three_words() {
 }
 
 #[test]
+fn swap_is_one_of_three_words_and_none_on_a_disk_unless_set() {
+    let (_folder, path) = file_with("swap = \"any\"\n");
+    assert_eq!(load(&["--config", &path]).unwrap().swap, Swap::Any);
+    assert_eq!(load(&[]).unwrap().swap, Swap::Zram);
+    assert_eq!(load(&["--swap", "off"]).unwrap().swap, Swap::Off);
+    assert!(load(&["--swap", "disk"]).is_err());
+}
+
+#[test]
 fn an_unknown_key_is_named_with_the_known_ones() {
     let (_folder, path) = file_with("lisen = \"127.0.0.1:1\"\n");
     let error = format!("{:#}", load(&["--config", &path]).unwrap_err());

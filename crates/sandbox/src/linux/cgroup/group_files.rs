@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::pages;
+
 /// Time over which a CPU quota is counted, in microseconds: short, so that a function with a small share is
 /// slowed down evenly and not stopped for a tenth of a second at a time.
 pub(super) const CPU_PERIOD_US: u64 = 20_000;
@@ -91,22 +93,37 @@ impl GroupFiles {
     }
 
     /// Gives the server, which has no rights of its own, the files that it writes.
-    pub(super) fn give_to(&self, (uid, gid): (u32, u32)) -> io::Result<()> {
-        let files = match self {
-            Self::V1 { cpu, freezer, .. } => [
-                cpu.as_ref().map(|folder| folder.join("cpu.cfs_quota_us")),
-                freezer.as_ref().map(|folder| folder.join("freezer.state")),
-            ],
-            Self::V2(folder) => ["cpu.max", "cgroup.freeze"].map(|file| Some(folder.join(file))),
-        };
-        for file in files.into_iter().flatten() {
-            match std::os::unix::fs::chown(file, Some(uid), Some(gid)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                given => given?,
+    pub(super) fn give_to(&self, server: (u32, u32)) -> io::Result<()> {
+        match self {
+            Self::V1 {
+                memory,
+                cpu,
+                freezer,
+                ..
+            } => {
+                give(memory.as_deref(), &pages::V1_FILES, server)?;
+                give(cpu.as_deref(), &["cpu.cfs_quota_us"], server)?;
+                give(freezer.as_deref(), &["freezer.state"], server)
+            }
+            Self::V2(folder) => {
+                give(Some(folder), &pages::V2_FILES, server)?;
+                give(Some(folder), &["cpu.max", "cgroup.freeze"], server)
             }
         }
-        Ok(())
     }
+}
+
+fn give(folder: Option<&Path>, files: &[&str], (uid, gid): (u32, u32)) -> io::Result<()> {
+    for file in folder
+        .iter()
+        .flat_map(|folder| files.iter().map(|file| folder.join(file)))
+    {
+        match std::os::unix::fs::chown(file, Some(uid), Some(gid)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            given => given?,
+        }
+    }
+    Ok(())
 }
 
 /// A file that this kernel, or a group without its controller, does not have is no error.
@@ -120,7 +137,7 @@ fn read(folder: Option<&Path>, file: &str) -> io::Result<Option<File>> {
     }
 }
 
-fn write(folder: Option<&Path>, file: &str, value: &str) -> io::Result<()> {
+pub(super) fn write(folder: Option<&Path>, file: &str, value: &str) -> io::Result<()> {
     let Some(folder) = folder else {
         return Ok(());
     };

@@ -4,13 +4,14 @@
 //! removal of what a killed spawner left. Both interfaces of the kernel keep the same promises; `v1` and `v2`
 //! know their files. Refuses: to go on with half of what a controller was asked for.
 //!
-//! The spawner makes groups; the server measures them, sets their CPU quota and freezes them through files that
+//! The spawner makes groups; the server measures them, sets their CPU quota, freezes them and pushes their pages out through files that
 //! the spawner gives it, so that it needs no rights of its own.
 
 mod files;
 mod group_files;
 mod meter;
 mod mounts;
+mod pages;
 mod stale;
 mod v1;
 mod v2;
