@@ -16,6 +16,7 @@ CODE = """
 import os, random, secrets, socket, ssl, sys, time, uuid
 from snapshot_restore_py import register_after_restore, register_before_snapshot
 time.sleep(0.5)
+print("loading")
 told, loaded, first = [], os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"], ssl.RAND_bytes(8)
 @register_before_snapshot
 def one(): told.append("before 1")
@@ -116,6 +117,19 @@ def look_at_clones(server):
     return name
 
 
+def look_at_logs(server, name, unfit, broken):
+    """Loading has a stream of its own, whatever comes of it, and clones tell of their restoration."""
+    log = lambda function: server.cli("logs", f"{function}:1").stdout
+    text = log(name)
+    counts = [text.count(words) for words in ("INIT_START", "loading", "INIT_REPORT Init Duration: ", "RESTORE_START",
+                                              "RESTORE_REPORT Restore Duration: ", "Billed Restore Duration: ")]
+    assert counts[:3] == [1, 1, 1] and counts[3] == counts[4] >= counts[5] == 4 and "one by one" not in text, text
+    assert "lambkin: environments are started one by one: " in log(unfit)
+    text = log(broken)
+    assert "ValueError: not today" in text and "one by one: its code or a hook failed" in text, text
+    assert "Phase: init\tStatus: error\tError Type: Runtime.ExitError" in text, text
+
+
 def look_at_ends(server, name):
     assert invoke(server, name, "fork") == (None, "forked\n")
     for event in ("end", "sleep"):
@@ -132,6 +146,7 @@ def test_environments_are_clones_and_each_is_its_own(tmp_path):
         others = {kind: publish(server, code) for kind, code in OTHERS.items()}
         wait_for(server, 2)
         assert invoke(server, others["unfit"]) == (None, "root")
+        look_at_logs(server, name, others["unfit"], others["broken"])
         assert "cloned" not in starts(server, others["unfit"])
         assert [is_on(server, deployed) for deployed in (name, others["unfit"], others["broken"])] == [True, False, False]
         assert not is_on(server, name, qualifier="$LATEST")
@@ -153,6 +168,9 @@ def look_at_latest(server):
     name = Deployer(client)(code, "python", SnapStart={"ApplyOn": "PublishedVersions"})
     wait_for(server, 1)
     assert invoke(server, name, qualifier="$LATEST") == (None, 1)
+    [start] = json.loads(server.cli("why-slow", name, "--output", "json").stdout)["starts"]
+    assert start["start"] == "cloned" and "program" not in start and start["program_us"] > 0, start
+    assert "restore" in server.cli("why-slow", name).stdout
     assert starts(server, name) == {"cloned": 1} and is_on(server, name, qualifier="$LATEST")
     code["index.py"], before = code["index.py"].replace("1", "2", 1), templates(server)
     client.update_function_code(FunctionName=name, ZipFile=zip_files(code))

@@ -27,6 +27,9 @@ pub(super) fn advice(function: &str, start: &StartLine) -> String {
         Part::Program => format!(
             "the program's own start {takes}: do less before the first call of `next`, and what not every invoke needs later"
         ),
+        Part::Restore => format!(
+            "the copy's own beginning {takes}: hooks that are registered for after the restore are part of it; do less in them"
+        ),
         Part::Interpreter => format!(
             "the interpreter's own start {takes}: no code of the function changes it; a start out of the pool has it behind it (`pool_memory_mib`), and environments that are kept for longer (`idle_timeout_s`) start less often"
         ),

@@ -2,6 +2,9 @@
 
 use lambkin_wire::admin::StartLine;
 
+/// A clone's start, as the server names it.
+const CLONED: &str = "cloned";
+
 /// A part of a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
@@ -12,6 +15,8 @@ pub(super) enum Part {
     FailedInit,
     /// The whole of what the program did, where it does not tell the four below.
     Program,
+    /// The same of a clone: what it did since it is one.
+    Restore,
     Interpreter,
     Bootstrap,
     Imports,
@@ -28,6 +33,7 @@ impl Part {
             Self::Mounts => "mounts",
             Self::FailedInit => "failed INIT",
             Self::Program => "program",
+            Self::Restore => "restore",
             Self::Interpreter => "interpreter",
             Self::Bootstrap => "bootstrap",
             Self::Imports => "imports",
@@ -55,6 +61,7 @@ pub(super) fn parts(start: &StartLine) -> Vec<(Part, u64)> {
             (Part::Imports, program.imports_us),
             (Part::Init, program.init_us),
         ]),
+        None if start.start == CLONED => parts.push((Part::Restore, start.program_us)),
         None => parts.push((Part::Program, start.program_us)),
     }
     parts.push((Part::Handler, start.handler_us));
@@ -108,6 +115,10 @@ mod tests {
         assert!(told.contains(&"imports") && !told.contains(&"program"));
         let untold: Vec<_> = names(&untold);
         assert!(untold.contains(&"program") && !untold.contains(&"failed INIT"));
+        let mut clone = start();
+        (clone.program, clone.start) = (None, "cloned".into());
+        let clone: Vec<_> = names(&clone);
+        assert!(clone.contains(&"restore") && !clone.contains(&"program"));
     }
 
     #[test]

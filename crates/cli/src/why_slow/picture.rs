@@ -118,7 +118,7 @@ fn color(part: Part) -> &'static str {
         Part::Queue | Part::Code => "#a5a5a5",
         Part::Sandbox | Part::Mounts => "#70ad47",
         Part::FailedInit => "#c00000",
-        Part::Program | Part::Interpreter | Part::Bootstrap => "#5b9bd5",
+        Part::Program | Part::Restore | Part::Interpreter | Part::Bootstrap => "#5b9bd5",
         Part::Imports => "#ed7d31",
         Part::Init => "#ffc000",
         Part::Handler => "#7030a0",

@@ -10,12 +10,12 @@ use super::{Environment, Host, Slot};
 use crate::egress::Uplink;
 use crate::invocation::now;
 use crate::invoke::Error;
-use crate::log::{Origin, Recorder};
+use crate::log::{Beginning, Origin, Recorder};
 use crate::pool::{Generation, Turn};
 use crate::reserve::Recipe;
 use crate::runtimes::Launch;
 use crate::start::{Clock, Stage};
-use lambkin_model::{Function, Timestamp};
+use lambkin_model::{Function, Start, Timestamp};
 use lambkin_sandbox::Program;
 use rand::Rng;
 use std::sync::{Arc, Mutex};
@@ -113,7 +113,11 @@ async fn create(
     let listener = sandbox.take_listener().ok_or(Unavailable::Incomplete)?;
     let output = sandbox.take_output().ok_or(Unavailable::Incomplete)?;
     let note = launch.nearest_note.clone();
-    let log = Recorder::new(function, origin(host, generation, launch, stream));
+    let beginning = match start {
+        Start::Cloned => Beginning::Clone,
+        Start::Cold | Start::Warm | Start::Pooled => Beginning::Start,
+    };
+    let log = Recorder::new(function, origin(host, function, launch, stream), beginning);
     let timeout = Duration::from_secs(u64::from(settings.timeout_s));
     let rules = host.rules.of(&function.name);
     let tunnel = sandbox.take_tunnel();
@@ -143,8 +147,8 @@ async fn create(
     ))
 }
 
-fn origin(host: &Host, generation: &Generation, launch: Launch, stream: Arc<str>) -> Origin {
-    let function = generation.function();
+/// Who writes to a log, by the program that is started.
+pub(crate) fn origin(host: &Host, function: &Function, launch: Launch, stream: Arc<str>) -> Origin {
     let settings = &function.settings;
     Origin {
         function: function.name.clone(),
@@ -163,7 +167,7 @@ fn origin(host: &Host, generation: &Generation, launch: Launch, stream: Arc<str>
 
 /// `2026/10/08/[<version>]<32hex>`; a log group of the customer's own may be shared by functions, so there the
 /// function's name is part of it.
-fn stream_name(function: &Function, now: Timestamp) -> String {
+pub(crate) fn stream_name(function: &Function, now: Timestamp) -> String {
     let unique: u128 = rand::rng().random();
     let own = function.settings.logging.group == format!("/aws/lambda/{}", function.name);
     let name = if own { "" } else { function.name.as_str() };

@@ -37,7 +37,8 @@ mod slot;
 mod variables;
 
 pub(crate) use connections::CONNECTIONS_MAX;
-pub(crate) use creation::boot;
+pub(crate) use creation::{boot, origin, stream_name};
+pub(crate) use output::Output;
 pub(crate) use slot::{Event, Init, PushedOut, Refusal, Slot};
 pub(crate) use variables::{SHARED, of_template};
 
@@ -61,7 +62,6 @@ use ending::Ending;
 use lambkin_model::Limits;
 use lambkin_sandbox::{Sandbox, Spawner};
 use lambkin_store::Store;
-use output::Output;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

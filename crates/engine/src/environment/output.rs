@@ -2,6 +2,7 @@
 
 use rustix::io::Errno;
 use std::io;
+use std::time::Duration;
 use tokio::net::unix::pipe;
 
 /// Bytes of one read.
@@ -12,6 +13,11 @@ const DRAIN_BYTES_MAX: usize = 1 << 20;
 /// Reads that empty a pipe of ordinary size.
 const READS_MAX: usize = 4;
 
+/// A flood takes one part of the server's time in so many and one; the function waits meanwhile.
+const REST: u32 = 4;
+/// At most: where the machine is busy, most of that time was not spent on the log.
+const REST_MAX: Duration = Duration::from_millis(5);
+
 /// What is left in the pipe after a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Supply {
@@ -21,6 +27,18 @@ pub(crate) enum Supply {
     Flood,
     /// Nothing ever again.
     Ended,
+}
+
+impl Supply {
+    /// Whether nothing comes after it.
+    pub(crate) fn is_over(self) -> bool {
+        self == Self::Ended
+    }
+
+    /// How long to leave the rest in the pipe after a read that took so long, and whoever writes with it.
+    pub(crate) fn rest(self, took: Duration) -> Option<Duration> {
+        (self == Self::Flood).then(|| (took * REST).min(REST_MAX))
+    }
 }
 
 /// A pipe that is read by whoever needs its lines now.

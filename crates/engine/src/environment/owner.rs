@@ -4,7 +4,7 @@ use super::connections::Connections;
 use super::ending::Ending;
 use super::network;
 use super::obtain::{Presence, input};
-use super::output::{Output, Supply};
+use super::output::Output;
 use super::slot::{Bereft, Duty};
 use super::{Environment, init_millicores};
 use crate::failure::Failure;
@@ -24,10 +24,6 @@ const KILL_TIMEOUT: Duration = Duration::from_millis(300);
 const INIT_ERROR_GRACE: Duration = Duration::from_millis(100);
 /// How long an invocation that was just taken may take to arrive.
 const HANDOFF_TIMEOUT: Duration = Duration::from_secs(1);
-/// A flood of log takes one part of the server's time in so many and one; the function waits meanwhile.
-const LOG_REST: u32 = 4;
-/// At most: where the machine is busy, most of that time was not spent on the log.
-const LOG_REST_MAX: Duration = Duration::from_millis(5);
 /// While an invocation runs, how often to look whether the kernel has killed for want of memory. What is left of a
 /// program then works on without a part of itself, or fights for memory until its time is up.
 const MEMORY_LOOK: Duration = Duration::from_secs(1);
@@ -173,9 +169,9 @@ impl Owner {
             .output
             .read(|bytes| books.output(now(), bytes));
         books.flush(&self.environment.host.store);
-        self.readable = supply != Supply::Ended;
-        let rest = (began.elapsed() * LOG_REST).min(LOG_REST_MAX);
-        self.log_rests_until = (supply == Supply::Flood).then(|| Instant::now() + rest);
+        self.readable = !supply.is_over();
+        let rest = supply.rest(began.elapsed());
+        self.log_rests_until = rest.map(|rest| Instant::now() + rest);
     }
 
     /// A process that the kernel kills for want of memory takes all others of its program with it.

@@ -1,6 +1,6 @@
 //! Platform lines of the JSON format: one object a line, its keys in the order of AWS's telemetry schema.
 
-use super::{Origin, Phase, Report};
+use super::{Beginning, Origin, Phase, Report};
 use crate::failure::Failure;
 use lambkin_model::Timestamp;
 use serde::Serialize;
@@ -32,6 +32,24 @@ pub(crate) enum Record<'r> {
     InitReport {
         initialization_type: &'static str,
         phase: &'static str,
+        metrics: DurationMs,
+        #[serde(flatten)]
+        status: Status<'r>,
+    },
+    #[serde(rename_all = "camelCase")]
+    RestoreStart {
+        runtime_version: &'r str,
+        runtime_version_arn: &'r str,
+        function_name: &'r str,
+        function_version: &'r str,
+        instance_id: &'r str,
+        instance_max_memory: u64,
+    },
+    RestoreRuntimeDone {
+        #[serde(flatten)]
+        status: Status<'r>,
+    },
+    RestoreReport {
         metrics: DurationMs,
         #[serde(flatten)]
         status: Status<'r>,
@@ -75,6 +93,8 @@ pub(crate) struct Metrics {
     max_memory_used_mb: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     init_duration_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restore_duration_ms: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -105,9 +125,19 @@ impl<'r> From<Option<&'r Failure>> for Status<'r> {
 }
 
 impl<'r> Record<'r> {
-    pub(crate) fn init_start(origin: &'r Origin) -> Self {
+    pub(crate) fn init_start(origin: &'r Origin, beginning: Beginning) -> Self {
+        if beginning == Beginning::Clone {
+            return Self::RestoreStart {
+                runtime_version: &origin.runtime_version,
+                runtime_version_arn: &origin.runtime_version_arn,
+                function_name: origin.function.as_str(),
+                function_version: &origin.version,
+                instance_id: &origin.stream,
+                instance_max_memory: origin.memory_bytes,
+            };
+        }
         Self::InitStart {
-            initialization_type: "on-demand",
+            initialization_type: beginning.initialization_type(),
             phase: Phase::Init.as_str(),
             runtime_version: &origin.runtime_version,
             runtime_version_arn: &origin.runtime_version_arn,
@@ -118,22 +148,38 @@ impl<'r> Record<'r> {
         }
     }
 
-    pub(crate) fn init_runtime_done(phase: Phase, failure: Option<&'r Failure>) -> Self {
+    pub(crate) fn init_runtime_done(
+        phase: Phase,
+        failure: Option<&'r Failure>,
+        beginning: Beginning,
+    ) -> Self {
+        let status = failure.into();
+        if beginning == Beginning::Clone {
+            return Self::RestoreRuntimeDone { status };
+        }
         Self::InitRuntimeDone {
-            initialization_type: "on-demand",
+            initialization_type: beginning.initialization_type(),
             phase: phase.as_str(),
-            status: failure.into(),
+            status,
         }
     }
 
-    pub(crate) fn init_report(phase: Phase, took: Duration, failure: Option<&'r Failure>) -> Self {
+    pub(crate) fn init_report(
+        phase: Phase,
+        took: Duration,
+        failure: Option<&'r Failure>,
+        beginning: Beginning,
+    ) -> Self {
+        let (duration_ms, status) = (milliseconds(took), failure.into());
+        let metrics = DurationMs { duration_ms };
+        if beginning == Beginning::Clone {
+            return Self::RestoreReport { metrics, status };
+        }
         Self::InitReport {
-            initialization_type: "on-demand",
+            initialization_type: beginning.initialization_type(),
             phase: phase.as_str(),
-            metrics: DurationMs {
-                duration_ms: milliseconds(took),
-            },
-            status: failure.into(),
+            metrics,
+            status,
         }
     }
 
@@ -155,7 +201,12 @@ impl<'r> Record<'r> {
         }
     }
 
-    pub(crate) fn report(report: &Report<'r>) -> Self {
+    pub(crate) fn report(report: &Report<'r>, beginning: Beginning) -> Self {
+        let before = report.init.map(milliseconds);
+        let (init_duration_ms, restore_duration_ms) = match beginning {
+            Beginning::Start | Beginning::Load => (before, None),
+            Beginning::Clone => (None, before),
+        };
         Self::Report {
             request_id: report.id.to_string(),
             metrics: Metrics {
@@ -163,7 +214,8 @@ impl<'r> Record<'r> {
                 billed_duration_ms: report.billed_ms,
                 memory_size_mb: report.memory_mb,
                 max_memory_used_mb: report.memory_peak_mb,
-                init_duration_ms: report.init.map(milliseconds),
+                init_duration_ms,
+                restore_duration_ms,
             },
             status: report.failure.into(),
         }
@@ -174,6 +226,9 @@ impl<'r> Record<'r> {
             Self::InitStart { .. } => "platform.initStart",
             Self::InitRuntimeDone { .. } => "platform.initRuntimeDone",
             Self::InitReport { .. } => "platform.initReport",
+            Self::RestoreStart { .. } => "platform.restoreStart",
+            Self::RestoreRuntimeDone { .. } => "platform.restoreRuntimeDone",
+            Self::RestoreReport { .. } => "platform.restoreReport",
             Self::Start { .. } => "platform.start",
             Self::RuntimeDone { .. } => "platform.runtimeDone",
             Self::Report { .. } => "platform.report",

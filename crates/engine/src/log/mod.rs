@@ -55,6 +55,26 @@ impl Phase {
     }
 }
 
+/// How the program that writes came to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// It was started, to serve.
+    Start,
+    /// It was started, to be cloned.
+    Load,
+    /// It is a clone.
+    Clone,
+}
+
+impl Beginning {
+    fn initialization_type(self) -> &'static str {
+        match self {
+            Self::Start => "on-demand",
+            Self::Load | Self::Clone => "snap-start",
+        }
+    }
+}
+
 /// Who writes: the parts of a platform line that never change within an environment.
 #[derive(Debug)]
 pub(crate) struct Origin {
@@ -72,6 +92,7 @@ pub(crate) struct Origin {
 #[derive(Debug)]
 pub(crate) struct Recorder {
     origin: Origin,
+    beginning: Beginning,
     format: LogFormat,
     level: SystemLogLevel,
     lines: Lines,
@@ -86,9 +107,10 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn new(function: &Function, origin: Origin) -> Self {
+    pub(crate) fn new(function: &Function, origin: Origin, beginning: Beginning) -> Self {
         Self {
             origin,
+            beginning,
             format: function.settings.logging.format,
             level: function.settings.logging.system_level,
             lines: Lines::default(),
@@ -101,18 +123,20 @@ impl Recorder {
         }
     }
 
-    /// INIT begins.
+    /// INIT begins, or a clone's restoration.
     pub(crate) fn init_start(&mut self, now: Timestamp) {
+        let beginning = self.beginning;
         match self.format {
-            LogFormat::Text => self.push(now, text::init_start(&self.origin)),
+            LogFormat::Text => self.push(now, text::init_start(&self.origin, beginning)),
             LogFormat::Json => {
-                let line = self.json(now, SystemLogLevel::Info, &Record::init_start(&self.origin));
+                let record = Record::init_start(&self.origin, beginning);
+                let line = self.json(now, SystemLogLevel::Info, &record);
                 self.extend(now, line);
             }
         }
     }
 
-    /// INIT, or its repetition inside an invoke, is over.
+    /// INIT, or its repetition inside an invoke, or a restoration is over.
     pub(crate) fn init_report(
         &mut self,
         now: Timestamp,
@@ -123,15 +147,18 @@ impl Recorder {
         self.end_partial_line(now);
         match self.format {
             LogFormat::Text => {
-                if let Some(failure) = failure {
-                    self.push(now, text::init_report(phase, took, failure));
-                }
+                let line = match self.beginning {
+                    Beginning::Start if failure.is_none() => return,
+                    Beginning::Start | Beginning::Load => text::init_report(phase, took, failure),
+                    Beginning::Clone => text::restore_report(took, failure),
+                };
+                self.push(now, line);
             }
             LogFormat::Json => {
                 let level = severity(failure, SystemLogLevel::Debug);
-                let done = Record::init_runtime_done(phase, failure);
+                let done = Record::init_runtime_done(phase, failure, self.beginning);
                 self.extend(now, self.json(now, level, &done));
-                let report = Record::init_report(phase, took, failure);
+                let report = Record::init_report(phase, took, failure, self.beginning);
                 self.extend(now, self.json(now, level, &report));
             }
         }
@@ -193,13 +220,16 @@ impl Recorder {
                     self.push(now, line);
                 }
                 self.push(now, text::end(report.id));
-                self.push(now, text::report(report));
+                self.push(now, text::report(report, self.beginning));
             }
             LogFormat::Json => {
                 let level = severity(report.failure, SystemLogLevel::Debug);
                 self.extend(now, self.json(now, level, &Record::runtime_done(report)));
                 let level = severity(report.failure, SystemLogLevel::Info);
-                self.extend(now, self.json(now, level, &Record::report(report)));
+                self.extend(
+                    now,
+                    self.json(now, level, &Record::report(report, self.beginning)),
+                );
             }
         }
         self.invoke = None;

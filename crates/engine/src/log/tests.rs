@@ -11,6 +11,10 @@ fn id() -> RequestId {
 }
 
 fn recorder(format: LogFormat, level: SystemLogLevel) -> Recorder {
+    recorder_of(Beginning::Start, format, level)
+}
+
+fn recorder_of(beginning: Beginning, format: LogFormat, level: SystemLogLevel) -> Recorder {
     let mut function = crate::testing::function("f", BTreeMap::new());
     function.settings.logging.format = format;
     function.settings.logging.system_level = level;
@@ -23,7 +27,7 @@ fn recorder(format: LogFormat, level: SystemLogLevel) -> Recorder {
         runtime_version_arn: "arn:aws:lambda:us-east-1::runtime:00".into(),
         stream: "2026/05/28/[$LATEST]0".into(),
     };
-    Recorder::new(&function, origin)
+    Recorder::new(&function, origin, beginning)
 }
 
 fn report(failure: Option<&Failure>) -> Report<'_> {
@@ -74,6 +78,72 @@ fn a_cold_start_in_text_is_as_recorded() {
         .map(|event| event.request_id.is_some())
         .collect();
     assert_eq!(attributed, [false, false, true, true, true, true, true]);
+}
+
+/// A whole start without an invoke before it, in either outcome.
+fn start_of(beginning: Beginning, format: LogFormat) -> Vec<String> {
+    let mut log = recorder_of(beginning, format, SystemLogLevel::Debug);
+    log.init_start(NOW);
+    log.init_report(NOW, Phase::Init, Duration::from_micros(110_104), None);
+    let exit = Failure::Exited(Some(lambkin_sandbox::Exit::Code(1)));
+    log.init_report(
+        NOW,
+        Phase::Init,
+        Duration::from_micros(1_236_040),
+        Some(&exit),
+    );
+    log.report(NOW, &report(None));
+    messages(&mut log)
+}
+
+#[test]
+fn a_clones_restoration_in_text_is_as_aws_tells_it() {
+    let version =
+        "Runtime Version: python:3.11.2\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:00";
+    let lines = start_of(Beginning::Clone, LogFormat::Text);
+    assert_eq!(lines[0], format!("RESTORE_START {version}"));
+    assert_eq!(lines[1], "RESTORE_REPORT Restore Duration: 110.10 ms");
+    assert_eq!(
+        lines[2],
+        "RESTORE_REPORT Restore Duration: 1236.04 ms\tStatus: error\tError Type: Runtime.ExitError"
+    );
+    assert!(lines[4].ends_with(
+        "Max Memory Used: 36 MB\tRestore Duration: 110.10 ms\tBilled Restore Duration: 111 ms\t"
+    ));
+
+    let lines = start_of(Beginning::Load, LogFormat::Text);
+    assert_eq!(lines[0], format!("INIT_START {version}"));
+    assert_eq!(lines[1], "INIT_REPORT Init Duration: 110.10 ms");
+    assert!(
+        lines[2].ends_with("1236.04 ms\tPhase: init\tStatus: error\tError Type: Runtime.ExitError")
+    );
+}
+
+#[test]
+fn a_clones_restoration_in_json_follows_the_schema() {
+    let lines = start_of(Beginning::Clone, LogFormat::Json);
+    let record = |line: usize| {
+        let (_, rest) = lines[line].split_once(r#""type":"platform."#).unwrap();
+        rest.trim_end_matches('}').to_owned()
+    };
+    assert_eq!(
+        record(0),
+        r#"restoreStart","record":{"runtimeVersion":"python:3.11.2","runtimeVersionArn":"arn:aws:lambda:us-east-1::runtime:00","functionName":"f","functionVersion":"$LATEST","instanceId":"2026/05/28/[$LATEST]0","instanceMaxMemory":134217728"#
+    );
+    assert_eq!(
+        record(1),
+        r#"restoreRuntimeDone","record":{"status":"success""#
+    );
+    assert_eq!(
+        record(2),
+        r#"restoreReport","record":{"metrics":{"durationMs":110.104},"status":"success""#
+    );
+    assert!(lines[4].contains(r#""status":"error","errorType":"Runtime.ExitError""#));
+    assert!(lines[6].contains(r#""maxMemoryUsedMB":36,"restoreDurationMs":110.104}"#));
+    let lines = start_of(Beginning::Load, LogFormat::Json);
+    assert!(lines[0].contains(
+        r#"platform.initStart","record":{"initializationType":"snap-start","phase":"init""#
+    ));
 }
 
 #[test]

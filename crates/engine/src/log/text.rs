@@ -1,26 +1,35 @@
 //! Platform lines of the text format, byte for byte AWS's, without the last line feed.
 
-use super::{Origin, Phase, Report};
+use super::{Beginning, Origin, Phase, Report};
 use crate::failure::Failure;
 use lambkin_model::{RequestId, Timestamp};
 use std::fmt::Write;
 use std::time::Duration;
 
-pub(crate) fn init_start(origin: &Origin) -> String {
+pub(crate) fn init_start(origin: &Origin, beginning: Beginning) -> String {
+    let what = match beginning {
+        Beginning::Start | Beginning::Load => "INIT_START",
+        Beginning::Clone => "RESTORE_START",
+    };
     format!(
-        "INIT_START Runtime Version: {}\tRuntime Version ARN: {}",
+        "{what} Runtime Version: {}\tRuntime Version ARN: {}",
         origin.runtime_version, origin.runtime_version_arn
     )
 }
 
-/// Written only when INIT failed.
-pub(crate) fn init_report(phase: Phase, took: Duration, failure: &Failure) -> String {
-    format!(
-        "INIT_REPORT Init Duration: {:.2} ms\tPhase: {}\t{}",
-        milliseconds(took),
-        phase.as_str(),
-        status(failure)
-    )
+/// Written when INIT failed, and of one that was not for an invoke.
+pub(crate) fn init_report(phase: Phase, took: Duration, failure: Option<&Failure>) -> String {
+    let took = milliseconds(took);
+    let failed = failure.map_or_else(String::new, |failure| {
+        format!("\tPhase: {}\t{}", phase.as_str(), status(failure))
+    });
+    format!("INIT_REPORT Init Duration: {took:.2} ms{failed}")
+}
+
+pub(crate) fn restore_report(took: Duration, failure: Option<&Failure>) -> String {
+    let took = milliseconds(took);
+    let failed = failure.map_or_else(String::new, |failure| format!("\t{}", status(failure)));
+    format!("RESTORE_REPORT Restore Duration: {took:.2} ms{failed}")
 }
 
 pub(crate) fn start(id: RequestId, version: &str) -> String {
@@ -40,7 +49,7 @@ pub(crate) fn failure(now: Timestamp, id: RequestId, failure: &Failure) -> Optio
     })
 }
 
-pub(crate) fn report(report: &Report<'_>) -> String {
+pub(crate) fn report(report: &Report<'_>, beginning: Beginning) -> String {
     let mut line = format!(
         "REPORT RequestId: {}\tDuration: {:.2} ms\tBilled Duration: {} ms\tMemory Size: {} MB\tMax Memory Used: {} MB\t",
         report.id,
@@ -51,7 +60,15 @@ pub(crate) fn report(report: &Report<'_>) -> String {
     );
     // Writing to a String cannot fail.
     if let Some(init) = report.init {
-        let _ = write!(line, "Init Duration: {:.2} ms\t", milliseconds(init));
+        let took = milliseconds(init);
+        let _ = match beginning {
+            Beginning::Start | Beginning::Load => write!(line, "Init Duration: {took:.2} ms\t"),
+            Beginning::Clone => write!(
+                line,
+                "Restore Duration: {took:.2} ms\tBilled Restore Duration: {:.0} ms\t",
+                took.ceil()
+            ),
+        };
     }
     if let Some(failure) = report.failure {
         line.push_str(&status(failure));

@@ -2,16 +2,17 @@
 //!
 //! Refuses: what becomes of it (`register`), who loads when (`turns`).
 
+use super::journal::Journal;
 use super::register::Unfit;
 use super::{Lineage, Template};
-use crate::environment::{Host, of_template};
+use crate::environment::{Host, Output, of_template};
+use crate::failure::Failure;
 use crate::reserve::Recipe;
+use crate::runtimes::Launch;
 use lambkin_model::Function;
 use lambkin_sandbox::{self as sandbox, Event, Exit, Program, Sandbox, Spec};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe;
 
 /// From the program's start until it stands still: AWS's least for a version that is being made ready.
 const INIT_MAX: Duration = Duration::from_secs(130);
@@ -44,7 +45,7 @@ pub(super) enum NotLoaded {
     #[error("its interpreter did not start: error {0}")]
     NotStarted(i32),
     #[error("its code or a hook failed when it was loaded")]
-    Failed,
+    Failed(Exit),
     #[error("{0}")]
     Unfit(String),
 }
@@ -60,49 +61,77 @@ impl NotLoaded {
             | Self::Gone
             | Self::Killed
             | Self::TooSlow => Unfit::ForNow,
-            Self::Runtime(_) | Self::NotStarted(_) | Self::Failed | Self::Unfit(_) => {
+            Self::Runtime(_) | Self::NotStarted(_) | Self::Failed(_) | Self::Unfit(_) => {
                 Unfit::ForGood
             }
+        }
+    }
+
+    /// How INIT failed, if it was INIT that did.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::Failed(exit) => Some(Failure::Exited(Some(*exit))),
+            Self::Killed => Some(Failure::Exited(Some(Exit::Signal(KILLED)))),
+            Self::TooSlow => Some(Failure::TimedOut(INIT_MAX)),
+            Self::Unfit(_) => None,
+            _ => Some(Failure::Exited(None)),
         }
     }
 }
 
 pub(super) async fn load(host: &Host, function: &Function) -> Result<Template, NotLoaded> {
-    let loaded = tokio::time::timeout(INIT_MAX, try_to_load(host, function));
-    loaded.await.unwrap_or(Err(NotLoaded::TooSlow))
+    let settings = &function.settings;
+    let launch = host.runtimes.launch(settings.runtime, settings.memory_mb)?;
+    let mut journal = Journal::open(host, function, launch.clone());
+    let loading = try_to_load(host, function, &launch, &mut journal);
+    let loaded = tokio::time::timeout(INIT_MAX, loading).await;
+    let loaded = loaded.unwrap_or(Err(NotLoaded::TooSlow));
+    journal.close(loaded.as_ref().err());
+    loaded
 }
 
-async fn try_to_load(host: &Host, function: &Function) -> Result<Template, NotLoaded> {
-    let (mut sandbox, program) = prepare(host, function).await?;
+async fn try_to_load(
+    host: &Host,
+    function: &Function,
+    launch: &Launch,
+    journal: &mut Journal<'_>,
+) -> Result<Template, NotLoaded> {
+    let (mut sandbox, program) = prepare(host, function, launch).await?;
     sandbox
         .set_cpu_limit(Some(MILLICORES))
         .map_err(sandbox::Error::from)?;
-    sandbox.start(&program).await?;
     let output = sandbox.take_output().ok_or(NotLoaded::Incomplete)?;
+    let output = Output::new(output);
+    journal.begin();
+    sandbox.start(&program).await?;
     // Nobody calls what it listens on.
     drop(sandbox.take_listener());
     let event = tokio::select! {
         event = sandbox.event() => event,
-        () = ignore(output) => Event::Gone,
+        never = journal.follow(&output) => match never {},
     };
+    journal.drain(&output);
     match event {
         Event::Settled => settled(host, sandbox),
         Event::Unfit(why) => Err(NotLoaded::Unfit(why)),
         Event::Exited(Exit::Signal(KILLED)) => Err(NotLoaded::Killed),
-        Event::Exited(_) => Err(NotLoaded::Failed),
+        Event::Exited(exit) => Err(NotLoaded::Failed(exit)),
         Event::StartFailed { errno } => Err(NotLoaded::NotStarted(errno)),
         Event::Gone => Err(NotLoaded::Gone),
     }
 }
 
-async fn prepare(host: &Host, function: &Function) -> Result<(Sandbox, Program), NotLoaded> {
+async fn prepare(
+    host: &Host,
+    function: &Function,
+    launch: &Launch,
+) -> Result<(Sandbox, Program), NotLoaded> {
     let settings = &function.settings;
     let most = u64::from(settings.memory_mb) << 20;
     if host.short_of(EXPECTED_BYTES.max(most)) > 0 {
         return Err(NotLoaded::NoMemory);
     }
-    let launch = host.runtimes.launch(settings.runtime, settings.memory_mb)?;
-    let recipe = Recipe::new(&launch, settings);
+    let recipe = Recipe::new(launch, settings);
     let code = host.trees.get(function).await?;
     let spec = Spec {
         lineage: sandbox::Lineage::Template,
@@ -130,11 +159,4 @@ fn settled(host: &Host, sandbox: Sandbox) -> Result<Template, NotLoaded> {
         sandbox,
         lineage: Arc::new(Lineage::new(host.reserve.aside().take(bytes))),
     })
-}
-
-/// Never resolves.
-async fn ignore(mut output: pipe::Receiver) {
-    let mut bytes = [0; 4096];
-    while matches!(output.read(&mut bytes).await, Ok(1..)) {}
-    std::future::pending().await
 }

@@ -13,6 +13,7 @@
 //!
 //! Refuses: what becomes of a clone (`environment`), how a program is forked (`sandbox`).
 
+mod journal;
 mod loading;
 mod register;
 mod turns;
