@@ -15,8 +15,9 @@ use crate::kernel::memory;
 use crate::kernel::registers::{Calling, Registers};
 use crate::kernel::script::{self, ENTRY_BYTES};
 use crate::kernel::trace::{Stop, Tracee};
+use crate::status::number_of;
 use crate::template::Template;
-use crate::verification::Subject;
+use crate::verification::{Init, Subject};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, PidfdGetfdFlags, Resource, Rlimit, Signal, pidfd_getfd, pidfd_open, prlimit,
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 /// step it was.
 const TIMEOUT: Duration = Duration::from_secs(1);
 const FORK: &str = "fork the template";
+const FIND: &str = "find the fresh sandbox";
 /// Room for the calls, and what they read beside the filter.
 const CALLS_BYTES: u64 = 8_192;
 /// Where what calls read lies in a page of the clone's own.
@@ -86,26 +88,31 @@ impl Clone {
 }
 
 impl Template {
-    /// Into the sandbox of the pid 1 with that number here.
+    /// Into the sandbox of that pid 1.
     pub(crate) fn fork_into(
         &self,
-        init: Pid,
+        init: &OwnedFd,
         restrictions: &Restrictions,
     ) -> Result<Clone, Failure> {
+        let number = number_of(init).map_err(at(FIND))?;
         let until = Instant::now() + TIMEOUT;
         let first = self.fork_of(self.tracee, until);
         let first = first.map_err(at(FORK))?;
         // The template has room for all of them.
         limit(first.tracee.0, restrictions.processes.current).map_err(at("limit its processes"))?;
         let page = first
-            .prepare(init, restrictions)
+            .prepare(number, restrictions)
             .map_err(at("give it memory"))?;
         first.run(&page, &page.entry)?;
         let second = self.fork_of(first.tracee, until);
         let second = second.map_err(at("fork into name spaces"))?;
         drop(first);
         let listener = second.run(&page, &page.restriction)?;
-        second.finish(&page, listener, (init, self.number_at))
+        let init = Init {
+            process: init.as_fd(),
+            number,
+        };
+        second.finish(&page, listener, init, self.number_at)
     }
 
     /// Clones below count as its own processes, too, where the kernel asks whether it may fork.
@@ -264,7 +271,8 @@ impl Puppet {
         self,
         page: &Page,
         listener: u64,
-        (init, number_at): (Pid, Option<u64>),
+        init: Init<'_>,
+        number_at: Option<u64>,
     ) -> Result<Clone, Failure> {
         let process = pidfd_open(self.tracee.0, PidfdFlags::empty()).map_err(at("find a clone"))?;
         let number = RawFd::try_from(listener).map_err(|_| at("take a listener")(Errno::BADF))?;

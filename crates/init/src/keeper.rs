@@ -86,11 +86,11 @@ impl Keeper {
     }
 
     /// Forks the template into the sandbox of another pid 1, and tells how it went.
-    pub(crate) fn clone_into(&mut self, id: u32, into: i32) -> io::Result<()> {
-        let Some((template, into)) = self.template.as_ref().zip(Pid::from_raw(into)) else {
+    pub(crate) fn clone_into(&mut self, id: u32, init: &OwnedFd) -> io::Result<()> {
+        let Some(template) = &self.template else {
             return not_cloned(id, "find a template", rustix::io::Errno::SRCH);
         };
-        let cloned = template.fork_into(into, &self.restrictions);
+        let cloned = template.fork_into(init, &self.restrictions);
         match cloned {
             Ok(clone) => {
                 let process = clone.number;

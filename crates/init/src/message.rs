@@ -53,13 +53,11 @@ pub enum Command {
         /// How it ended.
         outcome: Connected,
     },
-    /// Of one that keeps a template: fork it into the sandbox of another pid 1. Answered by [`Report::Cloned`] or
-    /// [`Report::NotCloned`].
+    /// Of one that keeps a template: fork it into the sandbox of another pid 1, which comes along and must have
+    /// answered [`Report::Expecting`]. Answered by [`Report::Cloned`] or [`Report::NotCloned`].
     Clone {
         /// Names the request in the answer.
         id: u32,
-        /// That pid 1, by its number here. It must have answered [`Report::Expecting`].
-        into: i32,
     },
     /// Of one that adopts clones: what the next one reads. Answered by [`Report::Expecting`].
     Expect {

@@ -228,8 +228,8 @@ impl Init {
                 let _ = input.map(|mut input| input.write_all(&bytes));
                 Ok(())
             }
-            Command::Clone { id, into } => match &mut self.keeper {
-                Some(keeper) => keeper.clone_into(id, into),
+            Command::Clone { id } => match self.keeper.as_mut().zip(sent.next()) {
+                Some((keeper, init)) => keeper.clone_into(id, &init),
                 None => Ok(()),
             },
             Command::Expect { input } => match &mut self.adoption {

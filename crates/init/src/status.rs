@@ -1,7 +1,19 @@
 //! What the kernel tells of a process, in its `status`. A process names itself, with any bytes but a line's end.
 
+use rustix::io::Errno;
 use rustix::process::Pid;
+use std::os::fd::{AsFd, AsRawFd};
 use std::{fs, io};
+
+/// The number of a process by its descriptor; `SRCH` if it is gone.
+pub(crate) fn number_of(process: impl AsFd) -> Result<Pid, Errno> {
+    let path = format!("/proc/self/fdinfo/{}", process.as_fd().as_raw_fd());
+    let told = fs::read_to_string(path).map_err(|_| Errno::SRCH)?;
+    let line = told.lines().find_map(|line| line.strip_prefix("Pid:"));
+    let number = line.and_then(|number| number.trim().parse().ok());
+    let number = number.filter(|number| *number > 0);
+    number.and_then(Pid::from_raw).ok_or(Errno::SRCH)
+}
 
 /// As it was at one moment.
 pub(crate) struct Status(String);

@@ -2,12 +2,12 @@
 
 use crate::descriptors::INPUT;
 use crate::kernel::filter;
-use crate::status::Status;
+use crate::status::{Status, number_of};
 use rustix::fs::fstat;
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use rustix::process::{Pid, PidfdGetfdFlags, pidfd_getfd};
 use std::fs;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 
 const CAPABILITIES: [&str; 5] = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"];
 const NONE: &str = "0000000000000000";
@@ -20,14 +20,21 @@ const STREAMS: [(RawFd, RawFd); 3] = [(INPUT, 0), (1, 1), (2, 2)];
 pub(crate) struct Subject<'a> {
     pub(crate) pid: Pid,
     pub(crate) process: BorrowedFd<'a>,
-    pub(crate) init: Pid,
+    pub(crate) init: Init<'a>,
+}
+
+/// The pid 1 of its sandbox.
+pub(crate) struct Init<'a> {
+    pub(crate) process: BorrowedFd<'a>,
+    /// By which it was found here.
+    pub(crate) number: Pid,
 }
 
 impl Subject<'_> {
     /// Its number in that sandbox, if it is what a program there must be. `EPERM` if not.
     pub(crate) fn verify(&self, listener: &OwnedFd) -> Result<i32, Errno> {
         let status = Status::of(self.pid).map_err(|_| Errno::SRCH)?;
-        let init = Status::of(self.init).map_err(|_| Errno::SRCH)?;
+        let init = Status::of(self.init.number).map_err(|_| Errno::SRCH)?;
         let own = Status::of_self().map_err(|_| Errno::SRCH)?;
         let is_confined = is_without_rights(&status)
             && is_of_user(&status, &init)
@@ -35,7 +42,9 @@ impl Subject<'_> {
             && status.filters() == own.filters().map(|own| own + FILTERS)
             && filter::is_listener(listener)
             && self.is_in_groups()?
-            && self.has_streams_alone()?;
+            && self.has_streams_alone()?
+            // As long as it has that number, what was found by it was found in its sandbox.
+            && number_of(self.init.process)? == self.init.number;
         let [_, number] = status.numbers().collect::<Vec<_>>()[..] else {
             return Err(Errno::PERM);
         };
@@ -47,16 +56,15 @@ impl Subject<'_> {
             let groups = fs::read(format!("/proc/{}/cgroup", process.as_raw_pid()));
             groups.map_err(|_| Errno::SRCH)
         };
-        Ok(groups(self.pid)? == groups(self.init)?)
+        Ok(groups(self.pid)? == groups(self.init.number)?)
     }
 
     fn has_streams_alone(&self) -> Result<bool, Errno> {
-        let init = pidfd_open(self.init, PidfdFlags::empty())?;
         let get = |process: BorrowedFd<'_>, number| {
             pidfd_getfd(process, number, PidfdGetfdFlags::empty())
         };
         for (of_init, number) in STREAMS {
-            let expected = fstat(get(init.as_fd(), of_init)?)?;
+            let expected = fstat(get(self.init.process, of_init)?)?;
             let found = fstat(get(self.process, number)?)?;
             if (found.st_dev, found.st_ino) != (expected.st_dev, expected.st_ino) {
                 return Ok(false);

@@ -8,7 +8,8 @@
 //! ```
 //! What a clone reads at its standard input, and where, is a matter between the caller and the program.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -30,6 +31,25 @@ pub(crate) struct Cloning {
     turn: Mutex<()>,
     last: AtomicU32,
     expected: AtomicU64,
+    /// Its pid 1, where a clone may come.
+    place: Place,
+}
+
+/// Taken by the first that comes.
+type Place = std::sync::Mutex<Option<OwnedFd>>;
+
+impl Cloning {
+    pub(crate) fn into(process: Option<OwnedFd>) -> Self {
+        Self {
+            place: Place::new(process),
+            ..Self::default()
+        }
+    }
+
+    fn take_place(&self) -> Option<OwnedFd> {
+        let place = self.place.lock();
+        place.unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 impl Sandbox {
@@ -48,7 +68,7 @@ impl Sandbox {
     }
 
     async fn try_clone_into(&self, fresh: &Sandbox, input: Vec<u8>) -> Result<(), Error> {
-        let Some(into) = fresh.number() else {
+        let Some(into) = fresh.cloning.take_place() else {
             return Err(Failure::new("find a clone's place", rustix::io::Errno::INVAL).into());
         };
         fresh.expect(input).await?;
@@ -56,7 +76,7 @@ impl Sandbox {
             process,
             descriptor,
             listener,
-        } = self.fork_into(into).await?;
+        } = self.fork_into(&into).await?;
         let command = Command::Adopt { process };
         fresh
             .talk
@@ -75,11 +95,11 @@ impl Sandbox {
         if ready.await { Ok(()) } else { Err(gone()) }
     }
 
-    async fn fork_into(&self, into: i32) -> Result<Cloned, Error> {
+    async fn fork_into(&self, into: &OwnedFd) -> Result<Cloned, Error> {
         let _turn = self.cloning.turn.lock().await;
         let id = self.cloning.last.fetch_add(1, Ordering::Relaxed);
-        let command = Command::Clone { id, into };
-        self.talk.command(&command, &[], |_| {}).await?;
+        let command = Command::Clone { id };
+        self.talk.command(&command, &[into.as_fd()], |_| {}).await?;
         let told = self.talk.wait(Matter::Life, |inbox| {
             match inbox.clone.take_if(|(of, _)| *of == id) {
                 Some((_, told)) => Some(Some(told)),

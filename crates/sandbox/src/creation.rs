@@ -177,8 +177,6 @@ impl Job {
 /// A process that is setting itself up.
 pub(crate) struct Begun {
     pub(crate) process: OwnedFd,
-    /// Its number in the sandbox that it is below.
-    pub(crate) number: Option<i32>,
     /// Tells `Setup`; ends when pid 1 was executed.
     pub(crate) setup: OwnedFd,
     /// What pid 1 will speak on.
@@ -230,11 +228,10 @@ pub(crate) fn begin(
         },
     };
     profile::done(Step::Sockets);
-    let (pid, process, number) = start(host, blueprint, group, &inherited)?;
+    let (pid, process) = start(host, blueprint, group, &inherited)?;
     profile::done(Step::Clone);
     let begun = Begun {
         process,
-        number,
         setup,
         control,
         output,
@@ -251,13 +248,13 @@ pub(crate) fn begin(
     }
 }
 
-/// Its number in the sandbox that it is below, if it is below one, comes last. That one's users are its own then.
+/// Below another sandbox it has its users already.
 fn start(
     host: &Host,
     blueprint: &Blueprint,
     group: Option<&Group>,
     inherited: &Inherited<'_>,
-) -> Result<(Pid, OwnedFd, Option<i32>), Failure> {
+) -> Result<(Pid, OwnedFd), Failure> {
     let Some(above) = blueprint.job.above() else {
         let child = || {
             let entered = cgroup::enter(&inherited.entrances);
@@ -270,7 +267,7 @@ fn start(
             .spaces
             .in_bare(|| namespaces::clone(namespaces::all(), into, child))?;
         let (pid, process) = started.map_err(at("make name spaces"))?;
-        return Ok((pid, process, None));
+        return Ok((pid, process));
     };
     let maps = maps(host, blueprint);
     let arranged = |Way { above, told }: Way<'_>| -> io::Result<Way<'static>> {
@@ -288,7 +285,7 @@ fn start(
     let nested = host
         .spaces
         .in_bare(|| nested::clone(above, &maps, arranged, child))??;
-    Ok((nested.pid, nested.process, Some(nested.number)))
+    Ok((nested.pid, nested.process))
 }
 
 fn maps(host: &Host, blueprint: &Blueprint) -> IdMaps {
@@ -331,7 +328,7 @@ fn log_pipe((uid, gid): (u32, u32)) -> rustix::io::Result<(OwnedFd, OwnedFd)> {
 }
 
 fn release(host: &Host, blueprint: &Blueprint, pid: Pid, begun: &Begun) -> Result<(), Failure> {
-    if !weaken::is_off(Layer::Userns) && begun.number.is_none() {
+    if !weaken::is_off(Layer::Userns) && blueprint.job.above().is_none() {
         let maps = maps(host, blueprint);
         maps.give_to(pid).map_err(at("map user ids"))?;
     }

@@ -257,14 +257,14 @@ fn deliver(shared: &Shared, link: &Weak<Link>, answer: Answer, descriptors: Vec<
             sandbox,
             group,
             mounts_us,
-            number,
+            is_below,
         } => {
             let mounts = Duration::from_micros(mounts_us.into());
             let made = Made {
                 id: sandbox,
                 group,
                 mounts,
-                number,
+                is_below,
             };
             match Sandbox::assemble(link, made, descriptors) {
                 Ok(sandbox) => Reply::Sandbox(Box::new(sandbox)),

@@ -26,8 +26,8 @@ use crate::root::Root;
 pub(crate) const SPAWNER_FD: i32 = 3;
 /// 64 binds with paths of ordinary length; a longer message is refused by its sender.
 const MESSAGE_BYTES_MAX: usize = 32 << 10;
-/// The listener, the output, the control socket and the way out of datagrams; no message has more.
-pub(crate) const DESCRIPTORS_MAX: usize = 4;
+/// The listener, the output, the control socket, pid 1 and the way out of datagrams; no message has more.
+pub(crate) const DESCRIPTORS_MAX: usize = 5;
 
 /// First message of the server.
 #[derive(Serialize, Deserialize)]
@@ -49,7 +49,7 @@ pub(crate) struct Request {
 
 #[derive(Serialize, Deserialize)]
 pub(crate) enum What {
-    /// Answered by `Created` with descriptors: listener, output, control and,
+    /// Answered by `Created` with descriptors: listener, output, control, pid 1 of one below another and,
     /// where sandboxes have one, the way out of datagrams.
     Create(CreateSandbox),
     /// Comes with the package as a descriptor. Answered by `Unpacked` or `Rejected`.
@@ -99,8 +99,8 @@ pub(crate) enum Outcome {
         group: Option<GroupFiles>,
         /// How long its mounts took.
         mounts_us: u32,
-        /// The number of its pid 1 in the sandbox that it is below.
-        number: Option<i32>,
+        /// Comes with its pid 1 then, behind the control socket.
+        is_below: bool,
     },
     Unpacked {
         tree: u64,

@@ -96,8 +96,6 @@ pub struct Sandbox {
     pub(crate) talk: Talk,
     meter: Option<Meter>,
     mounts: Duration,
-    /// The number of its pid 1 in the sandbox that it is below.
-    number: Option<i32>,
     pub(crate) cloning: Cloning,
     destroyed: bool,
 }
@@ -107,11 +105,13 @@ pub(crate) struct Made {
     pub(crate) id: u64,
     pub(crate) group: Option<GroupFiles>,
     pub(crate) mounts: Duration,
-    pub(crate) number: Option<i32>,
+    /// Below another one, into which clones come from there.
+    pub(crate) is_below: bool,
 }
 
 impl Sandbox {
-    /// From the spawner's answer; the descriptors are listener, output, control and, where there is one, tunnel.
+    /// From the spawner's answer; the descriptors are listener, output, control and, where there are such,
+    /// pid 1 and tunnel.
     pub(crate) fn assemble(
         link: Arc<Link>,
         made: Made,
@@ -121,9 +121,9 @@ impl Sandbox {
             id,
             group,
             mounts,
-            number,
+            is_below,
         } = made;
-        let mut descriptors = descriptors.into_iter();
+        let mut descriptors = descriptors.into_iter().peekable();
         let (Some(listener), Some(output), Some(control)) =
             (descriptors.next(), descriptors.next(), descriptors.next())
         else {
@@ -133,6 +133,7 @@ impl Sandbox {
                 rustix::io::Errno::BADMSG,
             ));
         };
+        let process = descriptors.next_if(|_| is_below);
         let parts = || -> io::Result<_> {
             let listener = TcpListener::from_std(std::net::TcpListener::from(listener))?;
             let output = pipe::Receiver::from_owned_fd(output)?;
@@ -153,8 +154,7 @@ impl Sandbox {
             talk,
             meter: group.map(Meter::new),
             mounts,
-            number,
-            cloning: Cloning::default(),
+            cloning: Cloning::into(process),
             destroyed: false,
         })
     }
@@ -329,10 +329,6 @@ impl Sandbox {
 
     pub(crate) fn id(&self) -> u64 {
         self.id
-    }
-
-    pub(crate) fn number(&self) -> Option<i32> {
-        self.number
     }
 
     /// Resolves when pid 1 has said its first word.

@@ -4,7 +4,7 @@
 //! spawner ── fork ──▶ first: closes all that the new process does not need, enters the other's user and process
 //!   │                   │    name spaces ── fork ──▶ second: in them; its user
 //!   │ ◀── the second's descriptor ──┘                  │ clone3, tells, maps of users, tells
-//!   │ ◀── the new process's descriptor and its number there ──┘
+//!   │ ◀── the new process's descriptor ─────────────────┘
 //!   └── all three are its children, and it alone ends and reaps them
 //! ```
 //! A process of that user may enter such name spaces, which nobody else of the other sandbox and no other may.
@@ -38,8 +38,6 @@ const END_TIMEOUT: Duration = Duration::from_millis(20);
 pub(crate) struct Nested {
     pub(crate) pid: Pid,
     pub(crate) process: OwnedFd,
-    /// Its number in the other sandbox.
-    pub(crate) number: i32,
 }
 
 /// What those on the way need besides what the new process does.
@@ -56,9 +54,7 @@ enum Word {
     /// Comes with the second's descriptor.
     Second,
     /// Comes with the new process's.
-    Made {
-        number: i32,
-    },
+    Made,
     /// It has its users.
     Mapped,
     Failed(Failure),
@@ -105,7 +101,7 @@ pub(crate) fn clone(
 #[derive(Default)]
 struct Heard {
     second: Option<OwnedFd>,
-    made: Option<(OwnedFd, i32)>,
+    made: Option<OwnedFd>,
     is_mapped: bool,
     failure: Option<Failure>,
 }
@@ -120,10 +116,7 @@ impl Heard {
         let heard = await_word(ours, until).and_then(|()| protocol::receive::<Word>(ours));
         match heard {
             Ok(Some((Word::Second, mut sent))) => self.second = sent.pop().filter(is_child),
-            Ok(Some((Word::Made { number }, mut sent))) => {
-                let process = sent.pop().filter(is_child);
-                self.made = process.map(|process| (process, number));
-            }
+            Ok(Some((Word::Made, mut sent))) => self.made = sent.pop().filter(is_child),
             Ok(Some((Word::Mapped, _))) => self.is_mapped = true,
             Ok(Some((Word::Failed(failure), _))) => self.failure = Some(failure),
             Ok(None) => return false,
@@ -138,7 +131,7 @@ impl Heard {
     fn end(self, are_gone: bool, until: Instant) -> Result<Nested, Failure> {
         let is_all = self.is_all() && are_gone;
         let gone = || Failure::new("enter another sandbox", rustix::io::Errno::CHILD);
-        let (process, number) = self
+        let process = self
             .made
             .ok_or_else(|| self.failure.clone().unwrap_or_else(gone))?;
         let pid = match (is_all, self.failure) {
@@ -146,11 +139,7 @@ impl Heard {
             (_, failure) => Err(failure.unwrap_or_else(gone)),
         };
         match pid {
-            Ok(pid) => Ok(Nested {
-                pid,
-                process,
-                number,
-            }),
+            Ok(pid) => Ok(Nested { pid, process }),
             Err(failure) => {
                 pidfd::finish(&process, until);
                 Err(failure)
@@ -212,12 +201,11 @@ fn begin(way: Way<'_>, maps: &IdMaps, child: impl FnOnce()) -> Result<(), Failur
     set_dumpable_behavior(DumpableBehavior::Dumpable)
         .map_err(at("become another sandbox's user"))?;
     let flags = namespaces::all() | libc::CLONE_PARENT;
-    let (there, process) = namespaces::clone(flags, None, child).map_err(at("make name spaces"))?;
-    let number = there.as_raw_pid();
+    let (_, process) = namespaces::clone(flags, None, child).map_err(at("make name spaces"))?;
     let tell = |word: &Word, sent: &[BorrowedFd<'_>]| {
         protocol::send(way.told, word, sent).map_err(at("tell the spawner"))
     };
-    tell(&Word::Made { number }, &[process.as_fd()])?;
+    tell(&Word::Made, &[process.as_fd()])?;
     let mapped = number_of(&process).and_then(|pid| maps.give_to(pid));
     mapped.map_err(at("map user ids"))?;
     tell(&Word::Mapped, &[])

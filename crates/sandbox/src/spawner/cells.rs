@@ -63,7 +63,6 @@ pub(super) struct Creating {
     pub(super) listener: Option<OwnedFd>,
     pub(super) tunnel: Option<OwnedFd>,
     pub(super) mounts_us: u32,
-    pub(super) number: Option<i32>,
 }
 
 pub(super) struct Unpacking {

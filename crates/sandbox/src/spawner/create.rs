@@ -31,7 +31,6 @@ impl EventLoop {
         };
         let Begun {
             process,
-            number,
             setup,
             control,
             output,
@@ -44,7 +43,6 @@ impl EventLoop {
             listener: None,
             tunnel: None,
             mounts_us: 0,
-            number,
         });
         let mut cell = Cell::new(process, group, uid, work);
         cell.settled = settled;
@@ -148,17 +146,26 @@ impl EventLoop {
             let failure = Failure::new("set up a sandbox", Errno::CHILD);
             return self.fail(creating.request, failure);
         };
-        let group = self.cells.get(&id).and_then(|cell| cell.group.as_ref());
+        let Some(cell) = self.cells.get(&id) else {
+            return;
+        };
+        let process = cell.below.map(|_| cell.process.try_clone()).transpose();
+        let Ok(process) = process else {
+            self.kill(id);
+            let failure = Failure::new("hand out a process", Errno::MFILE);
+            return self.fail(creating.request, failure);
+        };
         self.answers.push(
             creating.request,
             Outcome::Created {
                 sandbox: id,
-                group: group.map(Group::files),
+                group: cell.group.as_ref().map(Group::files),
                 mounts_us: creating.mounts_us,
-                number: creating.number,
+                is_below: process.is_some(),
             },
             [listener, creating.output, creating.control]
                 .into_iter()
+                .chain(process)
                 .chain(creating.tunnel)
                 .collect(),
         );

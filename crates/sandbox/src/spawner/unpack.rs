@@ -33,7 +33,6 @@ impl EventLoop {
         };
         let Begun {
             process,
-            number: _,
             setup,
             control,
             output,
