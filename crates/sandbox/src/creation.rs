@@ -270,6 +270,10 @@ fn start(
         return Ok((pid, process));
     };
     let maps = maps(host, blueprint);
+    let timeout = match host.rootless {
+        true => nested::TIMEOUT_WITHOUT_PRIVILEGE,
+        false => nested::TIMEOUT,
+    };
     let arranged = |Way { above, told }: Way<'_>| -> io::Result<Way<'static>> {
         arrange(host, blueprint, inherited, [Some(above), Some(told)])?;
         let (above, told) = (slot(ABOVE), slot(TOLD));
@@ -284,7 +288,7 @@ fn start(
     };
     let nested = host
         .spaces
-        .in_bare(|| nested::clone(above, &maps, arranged, child))??;
+        .in_bare(|| nested::clone(above, (&maps, timeout), arranged, child))??;
     Ok((nested.pid, nested.process))
 }
 

@@ -28,8 +28,10 @@ use crate::failure::{Failure, at};
 use crate::protocol;
 
 /// For all steps, which take a millisecond: nobody else gets a sandbox meanwhile. Those on the way go before all else on
-/// the machine where they may, so that it is enough for a busy one, too.
-const TIMEOUT: Duration = Duration::from_millis(80);
+/// the machine, so that it is enough for a busy one, too.
+pub(crate) const TIMEOUT: Duration = Duration::from_millis(80);
+/// Without privilege they wait their turn, and all sandboxes are one user's.
+pub(crate) const TIMEOUT_WITHOUT_PRIVILEGE: Duration = Duration::from_millis(500);
 /// For the death of all that have been killed then. Who takes longer is left to be reaped later.
 const END_TIMEOUT: Duration = Duration::from_millis(20);
 
@@ -63,11 +65,12 @@ enum Word {
 /// Starts a process that runs `child`, below the sandbox of the pid 1 `above`, and gives it its users.
 ///
 /// Before anything of that sandbox could look at one of the three, `arrange` closes whatever the child does not need,
-/// and says where the rest is. Returns within a tenth of a second. Whatever fails, none of them is left; but one that does
+/// and says where the rest is. Returns 20 ms after the timeout at
+/// the latest. Whatever fails, none of them is left; but one that does
 /// not die in time, or that nobody could tell of, stays as a child that the caller does not know.
 pub(crate) fn clone(
     above: BorrowedFd<'_>,
-    maps: &IdMaps,
+    (maps, timeout): (&IdMaps, Duration),
     arrange: impl FnOnce(Way<'_>) -> io::Result<Way<'static>>,
     child: impl FnOnce(),
 ) -> Result<Nested, Failure> {
@@ -78,10 +81,10 @@ pub(crate) fn clone(
         None,
     )
     .map_err(at("make a socket"))?;
-    let until = Instant::now() + TIMEOUT;
+    let until = Instant::now() + timeout;
     let (_, first) = namespaces::clone(0, None, || {
         let told = theirs.as_fd();
-        // Without privilege it waits its turn.
+        // Fails without privilege.
         let _ = priority::raise_self();
         if let Ok(way) = arrange(Way { above, told }) {
             tell(way, enter(way, maps, child));
@@ -229,7 +232,7 @@ mod tests {
             Err(io::ErrorKind::TimedOut.into())
         };
         let began = Instant::now();
-        let made = clone(own.as_fd(), &maps, hangs, || {});
+        let made = clone(own.as_fd(), (&maps, TIMEOUT), hangs, || {});
         let errno = made.unwrap_err().errno;
         assert_eq!(errno, rustix::io::Errno::TIMEDOUT.raw_os_error());
         assert!(began.elapsed() < 3 * (TIMEOUT + END_TIMEOUT));
