@@ -157,6 +157,27 @@ def test_flows_and_bytes_are_counted(place):
     assert (counted["connections"], counted["sent_bytes"], counted["received_bytes"]) == (3, 1_077, 1_000)
 
 
+def test_what_comes_for_one_that_stands_still_waits(place):
+    if place.ordinary:
+        pytest.skip("without groups of its own nothing stands still")
+    name = place.deploy({"index.py": PROBE}, MemorySize=1024, Timeout=30)
+
+    def waiting():
+        """Bytes that the machine keeps for flows, as the kernel counts them."""
+        lines = [line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:]]
+        return sum(int(line[4].split(":")[1], 16) for line in lines if line[2].endswith(f":{LATE:04X}"))
+
+    assert ask(place, "keep_asking", name=name, address=WEB4, port=LATE) == "nothing came"
+    deadline = time.monotonic() + 2
+    while not waiting():
+        assert time.monotonic() < deadline, "the server has read it, or it has not come"
+        time.sleep(0.02)
+    time.sleep(0.1)
+    assert waiting()
+    assert ask(place, "what_has_come", name=name, address=WEB4, port=LATE) == "hello"
+    assert not waiting()
+
+
 def test_flows_are_bounded_and_an_idle_environment_costs_five_descriptors(place):
     def descriptors():
         """Of the server, without those of functions' logs."""

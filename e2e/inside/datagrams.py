@@ -54,6 +54,12 @@ def keep_asking(address, port):
     return tried(one)
 
 
+def what_has_come(address, port):
+    """To a socket that stays."""
+    kept[address, port].settimeout(0.2)
+    return tried(answer_of, kept[address, port])
+
+
 def send_and_listen(address, port, seconds, text="hello"):
     """All that comes to the socket, and from whom; it is bound to every address and connected to none."""
     with new_socket(address, socket.SOCK_DGRAM) as sender:

@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// What an attempt costs of an environment's share of the server's time: 4,000 a second, and 8,000 at once.
 const ATTEMPT: Duration = Duration::from_micros(250);
@@ -51,20 +52,20 @@ pub(crate) struct Uplink {
 }
 
 impl Uplink {
-    /// With the far end of its device for datagrams, if it has one.
+    /// With the far end of its device for datagrams, if it has one, and whether its programs stand still.
     pub(crate) fn new(
         gateway: Arc<Gateway>,
         function: &FunctionName,
         rules: Arc<FunctionRules>,
-        tunnel: Option<Tunnel>,
+        way_out: Option<(Tunnel, watch::Receiver<bool>)>,
     ) -> Self {
         let (traffic, denials) = (Arc::<Traffic>::default(), Arc::<Denials>::default());
-        let relay = tunnel.map(|tunnel| {
+        let relay = way_out.map(|(tunnel, stillness)| {
             let (gateway, rules) = (Arc::clone(&gateway), Arc::clone(&rules));
             let (traffic, denials) = (Arc::clone(&traffic), Arc::clone(&denials));
             let function = function.clone();
             Arc::new(Relay::new(
-                tunnel, gateway, function, rules, traffic, denials,
+                tunnel, stillness, gateway, function, rules, traffic, denials,
             ))
         });
         Self {

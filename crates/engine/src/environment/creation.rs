@@ -121,9 +121,11 @@ async fn create(
     let timeout = Duration::from_secs(u64::from(settings.timeout_s));
     let rules = host.rules.of(&function.name);
     let tunnel = sandbox.take_tunnel();
-    let uplink = Uplink::new(Arc::clone(&host.gateway), &function.name, rules, tunnel);
+    let slot = Slot::new(timeout, host.idle_timeout, sandbox.freezer());
+    let way_out = tunnel.map(|tunnel| (tunnel, slot.stillness()));
+    let uplink = Uplink::new(Arc::clone(&host.gateway), &function.name, rules, way_out);
     let environment = Environment {
-        slot: Arc::new(Slot::new(timeout, host.idle_timeout, sandbox.freezer())),
+        slot: Arc::new(slot),
         host: Arc::clone(host),
         generation: Arc::clone(generation),
         sandbox,

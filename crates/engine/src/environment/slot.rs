@@ -22,7 +22,7 @@ use lambkin_sandbox::Freezer;
 use pages::Pages;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 /// Longest INIT outside an invoke.
@@ -40,6 +40,8 @@ pub(crate) struct Slot {
     idle_timeout: Duration,
     /// None where the machine cannot freeze.
     freezer: Option<Freezer>,
+    /// Whether the processes stand still, for whoever would wake for them.
+    stillness: watch::Sender<bool>,
     state: Mutex<State>,
     /// Wakes a runtime that waits in `next`.
     event: Notify,
@@ -168,6 +170,7 @@ impl Slot {
             timeout,
             idle_timeout,
             freezer,
+            stillness: watch::Sender::new(false),
             state,
             event: Notify::new(),
             owner: Notify::new(),
@@ -209,6 +212,11 @@ impl Slot {
         }
     }
 
+    /// Whether the processes stand still, now and later.
+    pub(crate) fn stillness(&self) -> watch::Receiver<bool> {
+        self.stillness.subscribe()
+    }
+
     /// When it began to be idle.
     pub(crate) fn idle_since(&self) -> Instant {
         self.lock().idle_since
@@ -238,6 +246,7 @@ impl Slot {
         if let Err(error) = freezer.freeze() {
             tracing::warn!(%error, "cannot freeze an environment");
         }
+        self.stillness.send_replace(true);
         true
     }
 
@@ -254,6 +263,7 @@ impl Slot {
         if let Err(error) = freezer.thaw() {
             tracing::error!(%error, "cannot thaw an environment");
         }
+        self.stillness.send_replace(false);
     }
 
     /// Whether an invocation or an INIT is under way.

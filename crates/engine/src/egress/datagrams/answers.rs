@@ -9,7 +9,8 @@ use tokio::net::UdpSocket;
 /// An error is all that tells that nobody listens there.
 const KINDS: [Interest; 2] = [Interest::READABLE, Interest::ERROR];
 
-/// Carries answers until the flow has ended. What the environment has no turn for waits in the socket, or is lost.
+/// Carries answers until the flow has ended. What the environment has no turn for waits in the socket, or is lost; so does
+/// what comes while it stands still, so that nothing which idles costs the server time.
 /// Flows end with the relay: it is not kept while nothing comes.
 pub(super) async fn carry(relay: Weak<Relay>, ends: Ends, socket: Arc<UdpSocket>) {
     loop {
@@ -21,6 +22,7 @@ pub(super) async fn carry(relay: Weak<Relay>, ends: Ends, socket: Arc<UdpSocket>
         let Some(relay) = relay.upgrade() else {
             return;
         };
+        relay.awake().await;
         relay.turn().await;
         // Each by itself: whether either is there cannot be asked, and would be believed for ever.
         for kind in KINDS {

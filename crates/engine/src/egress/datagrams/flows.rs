@@ -3,8 +3,9 @@
 
 use super::packet::Ends;
 use super::places::Place;
-use lambkin_model::egress::Rules;
+use lambkin_model::egress::{Denial, Rules};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UdpSocket;
@@ -28,7 +29,7 @@ pub(super) struct Flow {
     pub(super) _place: Place,
 }
 
-/// That a flow may be, by these rules at that moment.
+/// That a flow may be, or may not, by these rules at that moment.
 #[derive(Clone, Debug)]
 pub(super) struct Verdict {
     rules: Arc<Rules>,
@@ -57,6 +58,8 @@ impl Drop for Flow {
 #[derive(Debug, Default)]
 pub(super) struct Flows {
     flows: HashMap<Ends, Flow>,
+    /// The destination that was denied last: who floods, floods one.
+    denied: Option<(SocketAddr, Denial, Verdict)>,
     closed: bool,
 }
 
@@ -71,6 +74,17 @@ impl Flows {
 
     pub(super) fn remove(&mut self, ends: Ends) {
         self.flows.remove(&ends);
+    }
+
+    /// Why nothing may go there, where that was asked for a moment ago, for no flow either.
+    pub(super) fn denied(&self, to: SocketAddr, rules: &Arc<Rules>) -> Option<Denial> {
+        let (denied, denial, verdict) = self.denied.as_ref()?;
+        (*denied == to && verdict.holds(rules)).then_some(*denial)
+    }
+
+    /// Nothing may go there, by these rules at that moment.
+    pub(super) fn deny(&mut self, to: SocketAddr, denial: Denial, verdict: Verdict) {
+        self.denied = Some((to, denial, verdict));
     }
 
     /// Makes room for one more by `take`, which may find no place; then the oldest one goes for it.
@@ -167,6 +181,18 @@ mod tests {
             advance(Duration::from_secs(1)).await;
         }
         assert!(flows.get(ends(1)).is_none() && flows.get(ends(3)).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_denied_is_not_asked_again_for_a_second_and_while_no_rule_changes() {
+        let (mut flows, rules) = (Flows::default(), Arc::<Rules>::default());
+        let [denied, other] = [ends(1).to, ends(1).from];
+        flows.deny(denied, Denial::Machine, Verdict::now(Arc::clone(&rules)));
+        assert_eq!(flows.denied(denied, &rules), Some(Denial::Machine));
+        assert_eq!(flows.denied(other, &rules), None);
+        assert_eq!(flows.denied(denied, &Arc::default()), None);
+        advance(VERDICT).await;
+        assert_eq!(flows.denied(denied, &rules), None);
     }
 
     #[tokio::test(start_paused = true)]

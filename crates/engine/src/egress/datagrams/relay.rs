@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 /// Taken in one turn: as many as the device keeps waiting.
@@ -38,6 +39,8 @@ thread_local! {
 #[derive(Debug)]
 pub(crate) struct Relay {
     tunnel: Tunnel,
+    /// Whether the programs stand still.
+    stillness: watch::Receiver<bool>,
     gateway: Arc<Gateway>,
     function: FunctionName,
     rules: Arc<FunctionRules>,
@@ -59,6 +62,7 @@ impl Drop for Attendance<'_> {
 impl Relay {
     pub(in crate::egress) fn new(
         tunnel: Tunnel,
+        stillness: watch::Receiver<bool>,
         gateway: Arc<Gateway>,
         function: FunctionName,
         rules: Arc<FunctionRules>,
@@ -68,6 +72,7 @@ impl Relay {
         let share = Share::new(Arc::clone(&gateway.datagrams));
         Self {
             tunnel,
+            stillness,
             gateway,
             function,
             rules,
@@ -184,11 +189,19 @@ impl Relay {
         {
             return Ok(flow.verdict.clone());
         }
-        if let Err(refusal) = self.gateway.admission.may_leave(&rules, ends.to) {
+        if let Some(denial) = flows.denied(ends.to, &rules) {
             flows.remove(ends);
+            return Err(Refusal::Denied(denial));
+        }
+        let allowed = self.gateway.admission.may_leave(&rules, ends.to);
+        let verdict = Verdict::now(rules);
+        if let Err(refusal) = allowed {
+            flows.remove(ends);
+            if let Refusal::Denied(denial) = &refusal {
+                flows.deny(ends.to, *denial, verdict);
+            }
             return Err(refusal);
         }
-        let verdict = Verdict::now(rules);
         if let Some(flow) = flows.get(ends) {
             flow.verdict = verdict.clone();
         }
@@ -232,6 +245,12 @@ impl Relay {
             // It is told as it can be, which is never promised.
             let _ = self.tunnel.send(&packet);
         }
+    }
+
+    /// Waits until somebody is there to be answered. What comes meanwhile stays in the sockets, as far as these hold.
+    pub(super) async fn awake(&self) {
+        // An environment without a slot has ended, and its flows with it.
+        let _ = self.stillness.clone().wait_for(|still| !still).await;
     }
 
     /// Waits for this environment's turn.
