@@ -56,7 +56,7 @@ class Deployer:
             **{"MemorySize": 512, "Timeout": 10} | settings,
         )
         self.client.get_waiter("function_active_v2").wait(
-            FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+            FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 400}
         )
         return name
 

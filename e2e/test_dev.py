@@ -14,6 +14,8 @@ import pytest
 from harness.server import BINARY, free_port
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+# Below it are the dependencies of the example in Rust, compiled for `fixtures/lambda-runtime` already.
+FIXTURES = Path(os.environ.get("LAMBKIN_FIXTURES", "../target/fixtures")).resolve()
 TEMPLATE = """
 AWSTemplateFormatVersion: '2010-09-09'
 Transform: AWS::Serverless-2016-10-31
@@ -45,7 +47,7 @@ def test_every_example_is_invoked_and_billed(tmp_path):
     shutil.copytree(EXAMPLES, examples, ignore=shutil.ignore_patterns("target", "node_modules", ".aws-sam"))
     done = subprocess.run([BINARY, "dev", examples, "--once", "--data-dir", tmp_path / "data", "--listen",
                            f"127.0.0.1:{free_port()}"], text=True, capture_output=True, timeout=840,
-                          env=clean_env(tmp_path), cwd=tmp_path)
+                          env=clean_env(tmp_path) | {"CARGO_TARGET_DIR": str(FIXTURES / "cargo")}, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     resources = re.findall(r"^  (\w+):\n    Type: AWS::Serverless::Function", (EXAMPLES / "template.yaml").read_text(), re.M)
     assert len(resources) >= 3

@@ -33,7 +33,7 @@ def test_create_answers_pending_then_waits_to_active(client, deploy):
     assert created["CodeSize"] == len(code)
     assert (created["MemorySize"], created["Timeout"], created["Version"]) == (128, 3, "$LATEST")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000", created["LastModified"])
-    client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+    client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 400})
     settled = client.get_function_configuration(FunctionName=name)
     assert settled["State"] == "Active"
     assert settled["LastUpdateStatus"] == "Successful"
@@ -64,7 +64,7 @@ def test_update_code_is_live_after_the_waiter(client, deploy, invoke):
         ZipFile=zip_files({"index.py": "def handler(event, context):\n    return 'second'\n"}),
     )
     assert updated["LastUpdateStatus"] == "InProgress"
-    client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+    client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 400})
     assert invoke(name)["Json"] == "second"
 
 
@@ -74,7 +74,7 @@ def test_update_configuration_reaches_the_function(client, deploy, invoke):
     client.update_function_configuration(
         FunctionName=name, MemorySize=256, Environment={"Variables": {"COLOUR": "teal"}}
     )
-    client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+    client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 400})
     assert invoke(name)["Json"] == ["teal", "256"]
 
 
