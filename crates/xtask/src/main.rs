@@ -1,6 +1,7 @@
 //! The project's own chores: `cargo xtask test | fuzz | guest | tidy | codegen | bench`.
 
 mod bench;
+mod beside;
 mod codegen;
 mod fuzz;
 mod guest;

@@ -83,7 +83,8 @@ fn listen(qemu: &mut Child) -> anyhow::Result<bool> {
     loop {
         match lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(line) => {
-                println!("{line}");
+                // Other stages print beside it.
+                println!("guest| {line}");
                 passed |= line == PASSED;
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(passed),

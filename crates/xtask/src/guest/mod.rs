@@ -27,11 +27,25 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if let Some(reason) = unsupported() {
         bail!("{reason}");
     }
+    prepare()?.run(options)
+}
+
+/// A guest that can be given this tree's programs.
+pub(crate) struct Guest(image::Image);
+
+/// Makes the guest where it is missing or older than its recipe: mostly a download, and of use beside a build.
+pub(crate) fn prepare() -> anyhow::Result<Guest> {
     setup::guest()?;
     std::fs::create_dir_all(folder())?;
-    let image = image::make()?;
-    let payload = payload::pack(options.only.as_deref())?;
-    machine::boot(&image, &payload)
+    Ok(Guest(image::make()?))
+}
+
+impl Guest {
+    /// Boots it with this tree's programs, and fails if any check in it does.
+    pub(crate) fn run(&self, options: &Options) -> anyhow::Result<()> {
+        let payload = payload::pack(options.only.as_deref())?;
+        machine::boot(&self.0, &payload)
+    }
 }
 
 /// Why this machine cannot make the guest, if it cannot.

@@ -21,8 +21,8 @@ pub(super) fn pack(only: Option<&str>) -> anyhow::Result<PathBuf> {
         fs::remove_dir_all(&tree)?;
     }
     fs::create_dir_all(&tree)?;
-    strip_into(&built(&["--bin", "lambkin"])?, &tree.join("lambkin"))?;
-    let suite = built(&["--package", "lambkin-sandbox", "--test", "sandbox"])?;
+    let [program, suite] = built()?;
+    strip_into(&program, &tree.join("lambkin"))?;
     strip_into(&suite, &tree.join("sandbox-suite"))?;
     for file in ["run", "checks"] {
         fs::copy(recipe().join(file), tree.join(file))?;
@@ -39,23 +39,38 @@ pub(super) fn pack(only: Option<&str>) -> anyhow::Result<PathBuf> {
     Ok(image)
 }
 
-/// Builds one target in the profile of the tests and tells where its program is.
-fn built(target: &[&str]) -> anyhow::Result<PathBuf> {
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .current_dir(workspace::root())
-        .args(["build", "--message-format=json-render-diagnostics"])
-        .args(target)
+/// Builds the two programs in the profile of the tests and tells where they are. Both at once and of the whole
+/// workspace, so that all crates have the features that they are built with already.
+fn built() -> anyhow::Result<[PathBuf; 2]> {
+    let output = crate::test::cargo()
+        .args([
+            "build",
+            "--workspace",
+            "--bin",
+            "lambkin",
+            "--test",
+            "sandbox",
+        ])
+        .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {
-        bail!("cargo build {target:?} ended with {}", output.status);
+        bail!("cargo build ended with {}", output.status);
     }
-    String::from_utf8_lossy(&output.stdout)
+    let messages: Vec<serde_json::Value> = String::from_utf8_lossy(&output.stdout)
         .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
-        .next_back()
-        .with_context(|| format!("cargo build {target:?} made no program"))
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let path = |kind, name| {
+        messages
+            .iter()
+            .filter(|message| {
+                message["target"]["kind"][0] == kind && message["target"]["name"] == name
+            })
+            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+            .with_context(|| format!("cargo built no {kind} {name}"))
+    };
+    Ok([path("bin", "lambkin")?, path("test", "sandbox")?])
 }
 
 fn strip_into(program: &Path, stripped: &Path) -> anyhow::Result<()> {
