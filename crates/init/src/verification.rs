@@ -36,10 +36,7 @@ impl Subject<'_> {
         let status = Status::of(self.pid).map_err(|_| Errno::SRCH)?;
         let init = Status::of(self.init.number).map_err(|_| Errno::SRCH)?;
         let own = Status::of_self().map_err(|_| Errno::SRCH)?;
-        let is_confined = is_without_rights(&status)
-            && is_of_user(&status, &init)
-            && status.filters().is_some()
-            && status.filters() == own.filters().map(|own| own + FILTERS)
+        let is_confined = is_confined(&status, &init, &own)
             && filter::is_listener(listener)
             && self.is_in_groups()?
             && self.has_streams_alone()?
@@ -75,6 +72,14 @@ impl Subject<'_> {
     }
 }
 
+/// By what the kernel tells of it, of its pid 1, and of this process.
+fn is_confined(status: &Status, init: &Status, own: &Status) -> bool {
+    is_without_rights(status)
+        && is_of_user(status, init)
+        && status.filters().is_some()
+        && status.filters() == own.filters().map(|own| own + FILTERS)
+}
+
 fn is_without_rights(status: &Status) -> bool {
     let mut sets = CAPABILITIES.iter();
     sets.all(|set| status.words(set).eq([NONE])) && status.words("NoNewPrivs").eq(["1"])
@@ -88,4 +93,37 @@ fn is_of_user(status: &Status, init: &Status) -> bool {
         let is_one = expected.len() == 4 && expected.iter().all(|id| *id == expected[0]);
         is_one && status.words(ids).eq(expected)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "Uid:\t7\t7\t7\t7\nGid:\t8\t8\t8\t8\nCapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp_filters:\t4\n";
+
+    #[test]
+    fn each_call_that_was_not_done_is_found() {
+        let status = |text: &str| Status::told(text);
+        let own = status("Seccomp_filters:\t2\n");
+        let verdict = |text: &str| is_confined(&status(text), &status(GOOD), &own);
+        assert!(verdict(GOOD));
+        for (right, wrong) in [
+            ("Uid:\t7\t7\t7\t7", "Uid:\t7\t7\t0\t7"),
+            ("Gid:\t8\t8\t8\t8", "Gid:\t8\t8\t8\t0"),
+            ("CapInh:\t0", "CapInh:\t1"),
+            ("CapPrm:\t0", "CapPrm:\t1"),
+            ("CapEff:\t0", "CapEff:\t1"),
+            ("CapBnd:\t0", "CapBnd:\t1"),
+            ("CapAmb:\t0", "CapAmb:\t1"),
+            ("CapAmb:", "CapOther:"),
+            ("NoNewPrivs:\t1", "NoNewPrivs:\t0"),
+            ("Seccomp_filters:\t4", "Seccomp_filters:\t3"),
+            ("Seccomp_filters:\t4\n", ""),
+        ] {
+            assert!(GOOD.contains(right));
+            assert!(!verdict(&GOOD.replace(right, wrong)), "{wrong}");
+        }
+        let mixed = GOOD.replace("7\t7\t7\t7", "7\t7\t0\t7");
+        assert!(!is_confined(&status(&mixed), &status(&mixed), &own));
+    }
 }

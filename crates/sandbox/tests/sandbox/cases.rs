@@ -275,6 +275,10 @@ pub(crate) const AS_ROOT: &[Case] = &[
         keepers::who_hangs_on_the_way_is_given_up,
     ),
     (
+        "who_is_not_where_it_belongs_never_runs",
+        keepers::who_is_not_where_it_belongs_never_runs,
+    ),
+    (
         "a_server_without_rights_makes_sandboxes",
         rights::a_server_without_rights,
     ),

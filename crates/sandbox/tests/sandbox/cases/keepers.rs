@@ -75,6 +75,26 @@ pub(super) fn who_hangs_on_the_way_is_given_up() {
     });
 }
 
+/// What the calls of a clone have not led to is found before it runs.
+pub(super) fn who_is_not_where_it_belongs_never_runs() {
+    place::with(|place| async move {
+        if !place.has_groups() {
+            return;
+        }
+        let template = place.template("").await;
+        let mut fresh = place.elsewhere(&template).await;
+        let input = LIVES.as_bytes().to_vec();
+        let cloned = template.sandbox.clone_into(&fresh.sandbox, input).await;
+        let told = cloned.expect_err("no clone").to_string();
+        assert!(told.contains("verify a clone"), "{told}");
+        let ran = tokio::time::timeout(Duration::from_millis(100), fresh.read_until("lives\n"));
+        assert!(ran.await.is_err(), "it has run");
+        fresh.sandbox.destroy().await;
+        let mut clone = place.clone_of(&template.sandbox, LIVES).await;
+        assert_eq!(clone.end().await.0, "lives\n");
+    });
+}
+
 /// Forks without end, faster than anybody can look at each, and becomes a template meanwhile.
 const BOMB: &str = r"
 for _ in range(30):
