@@ -66,7 +66,7 @@ def templates(server):
 
 
 def wait_for(server, count, others_than=()):
-    until = time.monotonic() + 15
+    until = time.monotonic() + 30
     while len(there := templates(server)) != count or set(there) & set(others_than):
         assert time.monotonic() < until, server.log()
         time.sleep(0.05)
@@ -186,10 +186,13 @@ def look_at_latest(server):
 def look_at_dying_clones(server):
     name = Deployer(server.client())({"index.py": DYING}, "python", SnapStart={"ApplyOn": "PublishedVersions"})
     wait_for(server, 1)
+    until = time.monotonic() + 30
     with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda _: invoke(server, name, qualifier="$LATEST"), range(2)))
-    assert answers == [(None, "on-demand")] * 2
-    assert sum(starts(server, name).values()) == 2 and "cloned" not in starts(server, name)
+        # On a busy machine one may be over before the other comes, which meets no clone then.
+        while templates(server) and time.monotonic() < until:
+            answers = list(pool.map(lambda _: invoke(server, name, qualifier="$LATEST"), range(2)))
+            assert answers == [(None, "on-demand")] * 2
+    assert "cloned" not in starts(server, name)
     start = json.loads(server.cli("why-slow", name, "--output", "json").stdout)["starts"][0]
     assert start["failed_init_us"] > 0 and start["start"] != "cloned", start
     wait_for(server, 0)
