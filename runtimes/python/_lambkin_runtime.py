@@ -9,6 +9,7 @@ import sys
 from importlib import import_module
 
 import _lambkin_start  # first: it notes when the runtime began
+import _lambkin_compiled
 import _lambkin_context
 import _lambkin_json
 import _lambkin_logging
@@ -38,6 +39,7 @@ def main(api):
     _spare_descriptors.append(os.open(os.devnull, os.O_RDONLY))
     read_environment()
     prepare_path()
+    _lambkin_compiled.use()
     _lambkin_logging.set_up_on_import()
     loading = _lambkin_start.Loading()
     loading.begin()
@@ -58,6 +60,7 @@ def main_of_clones():
 
     read_environment()
     prepare_path()
+    _lambkin_compiled.use()
     _lambkin_logging.set_up_on_import()
     handler = load(os.environ.get("_HANDLER", ""))
     _lambkin_snapshot.become_template()

@@ -1,4 +1,4 @@
-//! Unpacked packages, kept in memory while there is room, by the SHA-256 of their zip.
+//! Unpacked packages, kept in memory while there is room, by the SHA-256 of their zip; with each, what was compiled of it.
 //!
 //! Owns: the cache of code trees and its bound; that a package is unpacked once however many ask.
 //! Refuses: what a package may contain (the unpacker in `sandbox`), AWS's texts about it (`functions`).
@@ -94,13 +94,42 @@ impl Trees {
         self.unpack(&package).await
     }
 
-    async fn unpack(&self, package: &Bytes) -> Result<CodeTree, Error> {
+    /// Unpacks what is no package of a function, by the rules of one, and keeps nothing.
+    pub(crate) async fn unpack(&self, package: &[u8]) -> Result<CodeTree, Error> {
         let limits = UnpackLimits {
             bytes_max: self.unzipped_bytes_max,
             entries_max: ENTRIES_MAX,
             timeout: UNPACK_TIMEOUT,
         };
         Ok(self.spawner.unpack(package, limits).await?)
+    }
+
+    /// A tree that is there.
+    pub(crate) fn present(&self, sha256: Digest) -> Option<CodeTree> {
+        self.lock().cells.get(&sha256)?.cell.get().cloned()
+    }
+
+    /// Most bytes that a tree may have.
+    pub(crate) fn unzipped_bytes_max(&self) -> u64 {
+        self.unzipped_bytes_max
+    }
+
+    /// What an interpreter has compiled of this code.
+    pub(crate) fn compiled(&self, sha256: Digest, interpreter: &str) -> Compiled {
+        self.lock().claim(sha256, interpreter)
+    }
+
+    /// Nobody compiles what was claimed.
+    pub(crate) fn unclaim(&self, sha256: Digest, interpreter: &str) {
+        if let Some(entry) = self.lock().cells.get_mut(&sha256) {
+            entry.compiled.remove(interpreter);
+        }
+    }
+
+    /// Keeps what was claimed as long as its code, if that is here still.
+    pub(crate) fn keep_compiled(&self, sha256: Digest, interpreter: &str, tree: CodeTree) {
+        let bytes = tree.bytes();
+        self.lock().keep_compiled(sha256, interpreter, tree, bytes);
     }
 
     /// The place where all who want this tree meet; the first of them fills it.
@@ -124,6 +153,15 @@ impl Trees {
     }
 }
 
+/// What there is of a tree in its compiled form.
+pub(crate) enum Compiled<T = CodeTree> {
+    There(T),
+    /// It is on its way, or cannot be had.
+    Nothing,
+    /// Whoever gets this is to make it.
+    Claimed,
+}
+
 /// Cells by digest, with what is needed to let the least recently used go first.
 struct Cache<T = CodeTree> {
     cells: HashMap<Digest, Entry<T>>,
@@ -135,15 +173,26 @@ struct Entry<T> {
     cell: Arc<OnceCell<T>>,
     /// 0 until the tree is there.
     bytes: u64,
+    /// By interpreter. `None` once it is claimed.
+    compiled: HashMap<String, Option<T>>,
+    compiled_bytes: u64,
     used: u64,
 }
 
-impl<T> Cache<T> {
+impl<T> Entry<T> {
+    fn all_bytes(&self) -> u64 {
+        self.bytes + self.compiled_bytes
+    }
+}
+
+impl<T: Clone> Cache<T> {
     fn touch(&mut self, sha256: Digest) -> Arc<OnceCell<T>> {
         self.clock += 1;
         let entry = self.cells.entry(sha256).or_insert_with(|| Entry {
             cell: Arc::default(),
             bytes: 0,
+            compiled: HashMap::new(),
+            compiled_bytes: 0,
             used: 0,
         });
         entry.used = self.clock;
@@ -156,7 +205,35 @@ impl<T> Cache<T> {
             return;
         };
         entry.bytes = bytes;
-        while self.cells.values().map(|entry| entry.bytes).sum::<u64>() > self.bytes_max {
+        self.evict_others(sha256);
+    }
+
+    fn claim(&mut self, sha256: Digest, interpreter: &str) -> Compiled<T> {
+        let Some(entry) = self.cells.get_mut(&sha256) else {
+            return Compiled::Nothing;
+        };
+        match entry.compiled.get(interpreter) {
+            Some(Some(compiled)) => Compiled::There(compiled.clone()),
+            Some(None) => Compiled::Nothing,
+            None => {
+                entry.compiled.insert(interpreter.to_owned(), None);
+                Compiled::Claimed
+            }
+        }
+    }
+
+    fn keep_compiled(&mut self, sha256: Digest, interpreter: &str, compiled: T, bytes: u64) {
+        if let Some(entry) = self.cells.get_mut(&sha256)
+            && let Some(claimed @ None) = entry.compiled.get_mut(interpreter)
+        {
+            *claimed = Some(compiled);
+            entry.compiled_bytes += bytes;
+            self.evict_others(sha256);
+        }
+    }
+
+    fn evict_others(&mut self, sha256: Digest) {
+        while self.cells.values().map(Entry::all_bytes).sum::<u64>() > self.bytes_max {
             let filled = self
                 .cells
                 .iter()
@@ -221,6 +298,27 @@ mod tests {
         filled(&mut cache, 1, 4);
         filled(&mut cache, 2, 10);
         assert_eq!(keys(&cache), [2]);
+    }
+
+    #[test]
+    fn what_is_compiled_is_claimed_once_counts_and_goes_with_its_code() {
+        let mut cache = cache(25);
+        filled(&mut cache, 1, 10);
+        assert!(matches!(cache.claim([1; 32], "3.11"), Compiled::Claimed));
+        assert!(matches!(cache.claim([1; 32], "3.11"), Compiled::Nothing));
+        assert!(matches!(cache.claim([1; 32], "3.12"), Compiled::Claimed));
+        cache.keep_compiled([1; 32], "3.11", 7, 10);
+        assert!(matches!(cache.claim([1; 32], "3.11"), Compiled::There(7)));
+        filled(&mut cache, 2, 10);
+        assert_eq!(keys(&cache), [2]);
+        // Its code is gone, and with it the claim.
+        cache.keep_compiled([1; 32], "3.12", 7, 10);
+        assert!(matches!(cache.claim([1; 32], "3.12"), Compiled::Nothing));
+        assert_eq!(keys(&cache), [2]);
+        assert!(matches!(cache.claim([2; 32], "3.11"), Compiled::Claimed));
+        cache.keep_compiled([2; 32], "3.11", 8, 10);
+        filled(&mut cache, 3, 10);
+        assert_eq!(keys(&cache), [3]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod admission;
 mod code;
+mod compiled;
 pub mod descriptors;
 pub mod egress;
 mod environment;
@@ -34,6 +35,7 @@ pub mod isolation {
 
 use admission::Admission;
 use code::Trees;
+use compiled::Compiler;
 use egress::Gateway;
 use environment::Host;
 use functions::Functions;
@@ -142,6 +144,7 @@ impl Engine {
             store: store.clone(),
             reserve,
             templates: Templates::new(config.snap_start, pool_bytes_max, aside),
+            compiler: Compiler::new(),
             spawner,
             trees: Arc::clone(&trees),
             runtimes: runtimes.clone(),

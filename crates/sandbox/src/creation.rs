@@ -121,8 +121,8 @@ impl Host {
 /// What one sandbox is made of: mounts that are attached nowhere yet, its user, its work.
 pub(crate) struct Blueprint {
     pub(crate) root: OwnedFd,
-    /// Mounted at /var/task, unless the code comes later.
-    pub(crate) task: Option<OwnedFd>,
+    /// None where the code comes later.
+    pub(crate) code: Option<CodeMounts>,
     /// Mounted at /tmp.
     pub(crate) tmp: Option<OwnedFd>,
     pub(crate) shm_bytes: u64,
@@ -130,6 +130,14 @@ pub(crate) struct Blueprint {
     /// The user and group outside that the sandbox's ones are.
     pub(crate) owner: (u32, u32),
     pub(crate) job: Job,
+}
+
+/// Where a function's code is read.
+pub(crate) struct CodeMounts {
+    /// Mounted at /var/task.
+    pub(crate) task: OwnedFd,
+    /// Mounted at /var/compiled: what was compiled from it.
+    pub(crate) compiled: Option<OwnedFd>,
 }
 
 /// What pid 1 does.
@@ -365,12 +373,13 @@ const INIT: usize = 13;
 const SETUP: usize = 14;
 const ROOT: usize = 15;
 const TASK: usize = 16;
-const TMP: usize = 17;
-const SPAWNER: usize = 18;
-const TUNNELS: usize = 19;
+const COMPILED: usize = 17;
+const TMP: usize = 18;
+const SPAWNER: usize = 19;
+const TUNNELS: usize = 20;
 /// For those on the way into another sandbox only.
-const ABOVE: usize = 20;
-const TOLD: usize = 21;
+const ABOVE: usize = 21;
+const TOLD: usize = 22;
 
 fn slot(number: usize) -> BorrowedFd<'static> {
     // SAFETY: only called after `arrange` put a descriptor there, and only `exec` closes it.
@@ -391,6 +400,7 @@ fn arrange(
     let kept = kept(host, &blueprint.job, inherited);
     let [filter, third, fourth, rules, a, b, c, d, e, input] = kept;
     let [above, told] = way;
+    let code = blueprint.code.as_ref();
     let slots = [
         Some(inherited.control),
         Some(output),
@@ -408,7 +418,9 @@ fn arrange(
         Some(host.init.as_fd()),
         Some(inherited.setup),
         Some(blueprint.root.as_fd()),
-        blueprint.task.as_ref().map(AsFd::as_fd),
+        code.map(|code| code.task.as_fd()),
+        code.and_then(|code| code.compiled.as_ref())
+            .map(AsFd::as_fd),
         blueprint.tmp.as_ref().map(AsFd::as_fd),
         Some(host.spawner.as_fd()),
         host.tunnels.as_ref().map(AsFd::as_fd),
@@ -553,8 +565,12 @@ fn hand_out_listener(
 fn enter_root(blueprint: &Blueprint) -> Result<(), Failure> {
     let root = slot(ROOT);
     mounts::attach(root, CWD, mount_spaces::NEW_ROOT).map_err(at("mount the root"))?;
-    if blueprint.task.is_some() {
+    if let Some(code) = &blueprint.code {
         mounts::attach(slot(TASK), root, "var/task").map_err(at("mount /var/task"))?;
+        if code.compiled.is_some() {
+            mounts::attach(slot(COMPILED), root, "var/compiled")
+                .map_err(at("mount /var/compiled"))?;
+        }
     }
     if blueprint.tmp.is_some() {
         mounts::attach(slot(TMP), root, "tmp").map_err(at("mount /tmp"))?;
@@ -564,7 +580,7 @@ fn enter_root(blueprint: &Blueprint) -> Result<(), Failure> {
     profile::done(Step::Devices);
     proc::mount(root, blueprint.job.has_others_below())?;
     profile::done(Step::Proc);
-    if blueprint.task.is_none() {
+    if blueprint.code.is_none() {
         hand_out_space(root)?;
     }
     fchdir(root).map_err(at("enter the root"))?;

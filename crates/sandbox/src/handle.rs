@@ -91,7 +91,7 @@ impl Spawner {
     pub async fn create(&self, spec: &Spec<'_>) -> Result<Sandbox, Error> {
         let what = What::Create(CreateSandbox {
             root: spec.root.clone(),
-            tree: spec.code.as_ref().map(CodeTree::id),
+            code: spec.code.as_ref().map(CodeTree::code),
             memory_bytes: spec.memory_bytes,
             tmp_bytes: spec.tmp_bytes,
             processes_max: spec.processes_max,

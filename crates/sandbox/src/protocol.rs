@@ -59,7 +59,7 @@ pub(crate) enum What {
         timeout_ms: u64,
     },
     /// Of a sandbox that was made without code, once. Answered by `Done`.
-    MountCode { sandbox: u64, tree: u64 },
+    MountCode { sandbox: u64, code: Code },
     /// Answered by `Done` when no process, cgroup or mount of it is left.
     Destroy { sandbox: u64 },
     /// Not answered.
@@ -70,11 +70,19 @@ pub(crate) enum What {
 pub(crate) struct CreateSandbox {
     pub(crate) root: Root,
     /// None where the code comes later.
-    pub(crate) tree: Option<u64>,
+    pub(crate) code: Option<Code>,
     pub(crate) memory_bytes: u64,
     pub(crate) tmp_bytes: u64,
     pub(crate) processes_max: u32,
     pub(crate) lineage: Lineage,
+}
+
+/// The trees of a function's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Code {
+    pub(crate) tree: u64,
+    /// What was compiled from it.
+    pub(crate) compiled: Option<u64>,
 }
 
 /// What a sandbox is among others.

@@ -196,10 +196,10 @@ impl Sandbox {
     /// # Errors
     /// Fails if it has code already; then, as after any other failure, only `destroy` is left.
     pub async fn mount_code(&self, code: &CodeTree) -> Result<(), Error> {
-        let (sandbox, tree) = (self.id, code.id());
+        let (sandbox, code) = (self.id, code.code());
         match self
             .link
-            .ask(What::MountCode { sandbox, tree }, &[])
+            .ask(What::MountCode { sandbox, code }, &[])
             .await?
         {
             Reply::Outcome(Outcome::Done) => Ok(()),

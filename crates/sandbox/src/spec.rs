@@ -12,7 +12,7 @@ use crate::sandbox::Sandbox;
 pub struct Spec<'a> {
     /// The read-only parts of its root.
     pub root: Root,
-    /// Mounted at /var/task. `None` leaves that empty until [`Sandbox::mount_code`](crate::Sandbox::mount_code).
+    /// Mounted at /var/task and, what is compiled of it, at /var/compiled. `None` leaves them empty until [`Sandbox::mount_code`](crate::Sandbox::mount_code).
     pub code: Option<CodeTree>,
     /// Memory of all its processes together, without swap.
     pub memory_bytes: u64,

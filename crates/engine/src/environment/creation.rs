@@ -7,6 +7,7 @@ use super::output::Output;
 use super::owner::Owner;
 use super::variables::variables;
 use super::{Environment, Host, Slot};
+use crate::compiled;
 use crate::egress::Uplink;
 use crate::invocation::now;
 use crate::invoke::Error;
@@ -93,6 +94,7 @@ async fn create(
     let launch = host.runtimes.launch(settings.runtime, settings.memory_mb)?;
     let recipe = Arc::new(Recipe::new(&launch, settings));
     let code = host.trees.get(function).await?;
+    let code = compiled::beside(host, function, &launch, code);
     clock.done(Stage::Code);
     let stream: Arc<str> = stream_name(function, now()).into();
     let program = Program {

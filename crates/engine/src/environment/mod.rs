@@ -43,6 +43,7 @@ pub(crate) use slot::{Event, Init, PushedOut, Refusal, Slot};
 pub(crate) use variables::{SHARED, of_template};
 
 use crate::code::Trees;
+use crate::compiled::Compiler;
 use crate::egress::{Gateway, Uplink};
 use crate::failure::Failure;
 use crate::invocation::{Invocation, now};
@@ -87,6 +88,8 @@ pub(crate) struct Host {
     pub(crate) reserve: Reserve,
     /// Initialised programs of versions, to be cloned.
     pub(crate) templates: Templates,
+    /// What has been compiled of code.
+    pub(crate) compiler: Compiler,
     /// As many as there are descriptors for.
     pub(crate) environments_max: usize,
     pub(crate) idle_timeout: Duration,

@@ -80,7 +80,7 @@ impl Inner {
         self.packages.share(&version.code);
         self.registry.show(Arc::clone(&latest));
         self.registry.add_version(Arc::clone(&version));
-        self.pools.make_template(&version);
+        self.pools.prepare(&version);
         Ok((latest, version))
     }
 }

@@ -71,7 +71,7 @@ impl Inner {
                 self.discard_when_unused(vec![before]);
             }
         }
-        self.pools.make_template(&settled);
+        self.pools.prepare(&settled);
         Ok(())
     }
 

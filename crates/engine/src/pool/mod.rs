@@ -15,6 +15,7 @@ pub(crate) use generation::Generation;
 pub(crate) use launches::{Launches, Turn};
 pub(crate) use relief::relieve;
 
+use crate::compiled;
 use crate::environment::{Host, Slot};
 use crate::reserve::Recipe;
 use crate::templates::Templates;
@@ -134,8 +135,9 @@ impl Pools {
         }
     }
 
-    /// Has a version loaded once, so that its environments are clones, if it wants that.
-    pub(crate) fn make_template(&self, version: &Arc<Function>) {
+    /// Has a version's code compiled, and its program loaded once, so that its environments are clones, if it wants that.
+    pub(crate) fn prepare(&self, version: &Arc<Function>) {
+        compiled::foresee(&self.host, version);
         let _ = Templates::of(&self.host, version);
     }
 

@@ -40,7 +40,7 @@ pub(crate) async fn fill(host: Arc<Host>) {
 
 async fn make_what_lacks(host: &Host) {
     loop {
-        let_others_go_first(host).await;
+        host.reserve.until_nobody_waits(PAUSE).await;
         host.memory.look();
         if host.short_of(EXPECTED_BYTES) > 0 {
             return;
@@ -59,15 +59,6 @@ async fn make_what_lacks(host: &Host) {
                 tracing::warn!(%error, "cannot make a sandbox ahead");
                 tokio::time::sleep(AFTER_FAILURE).await;
             }
-        }
-    }
-}
-
-async fn let_others_go_first(host: &Host) {
-    loop {
-        tokio::time::sleep(PAUSE).await;
-        if !host.reserve.is_held_off() {
-            return;
         }
     }
 }

@@ -28,6 +28,7 @@ use lambkin_sandbox::Spawner;
 use shelves::Shelves;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// All that is kept. Its lock is held for moments, and only when functions are deployed or environments made.
@@ -105,6 +106,16 @@ impl Reserve {
     pub(crate) fn hold_off(&self) -> Urgent<'_> {
         self.urgent.fetch_add(1, Ordering::Relaxed);
         Urgent(self)
+    }
+
+    /// Resolves when nobody waits for an environment; it is looked after each such time.
+    pub(crate) async fn until_nobody_waits(&self, pause: Duration) {
+        loop {
+            tokio::time::sleep(pause).await;
+            if !self.is_held_off() {
+                return;
+            }
+        }
     }
 
     fn is_held_off(&self) -> bool {

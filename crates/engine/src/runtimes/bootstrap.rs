@@ -14,7 +14,7 @@ macro_rules! embedded {
 }
 
 const PYTHON: &[(&str, &[u8])] = embedded!("python":
-    "bootstrap.py" "_lambkin_api.py" "_lambkin_context.py" "_lambkin_failure.py" "_lambkin_json.py" "_lambkin_logging.py"
+    "bootstrap.py" "_lambkin_api.py" "_lambkin_compile.py" "_lambkin_compiled.py" "_lambkin_context.py" "_lambkin_failure.py" "_lambkin_json.py" "_lambkin_logging.py"
     "_lambkin_runtime.py" "_lambkin_snapshot.py" "_lambkin_start.py" "_lambkin_wait.py" "snapshot_restore_py.py");
 const NODE: &[(&str, &[u8])] = embedded!("nodejs":
     "bootstrap.cjs" "lambkin-api.cjs" "lambkin-console.cjs" "lambkin-context.cjs" "lambkin-errors.cjs"

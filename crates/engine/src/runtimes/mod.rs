@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the operator sets.
 #[derive(Clone, Debug, Default)]
@@ -82,6 +83,20 @@ pub struct Launch {
     pub version: String,
     /// A line for the log when it is not the version asked for.
     pub nearest_note: Option<String>,
+}
+
+impl Launch {
+    /// The command of the same interpreter that compiles what is in /var/task: at most so many bytes, and for so long.
+    /// Python's alone.
+    pub(crate) fn compiler(&self, bytes_max: u64, time_max: Duration) -> Vec<String> {
+        let interpreter = self.argv.iter().take(2).cloned();
+        let more = [
+            "/var/runtime/_lambkin_compile.py".to_owned(),
+            bytes_max.to_string(),
+            time_max.as_secs().to_string(),
+        ];
+        interpreter.chain(more).collect()
+    }
 }
 
 /// A runtime that this machine cannot run.

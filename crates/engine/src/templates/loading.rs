@@ -5,6 +5,7 @@
 use super::journal::Journal;
 use super::register::Unfit;
 use super::{Lineage, Template};
+use crate::compiled;
 use crate::environment::{Host, Output, of_template};
 use crate::failure::Failure;
 use crate::reserve::Recipe;
@@ -79,7 +80,10 @@ impl NotLoaded {
     }
 }
 
-pub(super) async fn load(host: &Host, function: &Function) -> Result<Template, NotLoaded> {
+pub(super) async fn load(
+    host: &Arc<Host>,
+    function: &Arc<Function>,
+) -> Result<Template, NotLoaded> {
     let settings = &function.settings;
     let launch = host.runtimes.launch(settings.runtime, settings.memory_mb)?;
     let mut journal = Journal::open(host, function, launch.clone());
@@ -91,8 +95,8 @@ pub(super) async fn load(host: &Host, function: &Function) -> Result<Template, N
 }
 
 async fn try_to_load(
-    host: &Host,
-    function: &Function,
+    host: &Arc<Host>,
+    function: &Arc<Function>,
     launch: &Launch,
     journal: &mut Journal<'_>,
 ) -> Result<Template, NotLoaded> {
@@ -122,8 +126,8 @@ async fn try_to_load(
 }
 
 async fn prepare(
-    host: &Host,
-    function: &Function,
+    host: &Arc<Host>,
+    function: &Arc<Function>,
     launch: &Launch,
 ) -> Result<(Sandbox, Program), NotLoaded> {
     let settings = &function.settings;
@@ -133,6 +137,7 @@ async fn prepare(
     }
     let recipe = Recipe::new(launch, settings);
     let code = host.trees.get(function).await?;
+    let code = compiled::beside(host, function, launch, code);
     let spec = Spec {
         lineage: sandbox::Lineage::Template,
         ..recipe.spec(Some(code))

@@ -45,17 +45,18 @@ impl MountSpaces {
         Ok(result)
     }
 
-    /// Mounts what is attached nowhere yet at an absolute path in a sandbox's name space.
-    pub(crate) fn attach_in(
+    /// Mounts what is attached nowhere yet at absolute paths in a sandbox's name space.
+    pub(crate) fn attach_in<'m>(
         &self,
         space: &OwnedFd,
-        mount: &OwnedFd,
-        path: &str,
+        mut all: impl Iterator<Item = (&'m OwnedFd, &'m str)>,
     ) -> Result<(), Failure> {
         self.enter(space)?;
-        let attached = mounts::attach(mount, CWD, path);
+        let attached = all.try_for_each(|(mount, path)| {
+            mounts::attach(mount, CWD, path).map_err(at(format!("mount {path}")))
+        });
         self.enter(&self.storage)?;
-        attached.map_err(at(format!("mount {path}")))
+        attached
     }
 
     fn enter(&self, space: &OwnedFd) -> Result<(), Failure> {

@@ -33,12 +33,13 @@ const HIDDEN: [&str; 5] = [
     "usr/share/node_modules",
     "usr/lib/python3/dist-packages",
 ];
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 10] = [
     "etc",
     "opt",
     "proc",
     "usr",
     "var",
+    "var/compiled",
     "var/lang",
     "var/runtime",
     "var/task",

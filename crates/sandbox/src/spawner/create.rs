@@ -13,7 +13,7 @@ use crate::creation::{Begun, Part, Setup};
 use crate::failure::{Failure, at};
 use crate::linux::cgroup::Group;
 use crate::linux::pidfd;
-use crate::protocol::{self, CreateSandbox, Lineage, Outcome};
+use crate::protocol::{self, Code, CreateSandbox, Lineage, Outcome};
 
 impl EventLoop {
     pub(super) fn create(&mut self, request: u64, wanted: &CreateSandbox) {
@@ -125,10 +125,10 @@ impl EventLoop {
     }
 
     /// Of a sandbox that was made without code, once.
-    pub(super) fn mount_code(&mut self, request: u64, id: u64, tree: u64) {
+    pub(super) fn mount_code(&mut self, request: u64, id: u64, code: Code) {
         let space = self.cells.get_mut(&id).and_then(|cell| cell.space.take());
         let mounted = match space {
-            Some(space) => self.machine.mount_code(&space, tree),
+            Some(space) => self.machine.mount_code(&space, code),
             None => Err(Failure::new("find a sandbox without code", Errno::NOENT)),
         };
         match mounted {

@@ -150,7 +150,7 @@ impl EventLoop {
                 }
                 None => self.fail(id, Failure::new("find the package", Errno::BADF)),
             },
-            What::MountCode { sandbox, tree } => self.mount_code(id, sandbox, tree),
+            What::MountCode { sandbox, code } => self.mount_code(id, sandbox, code),
             What::Destroy { sandbox } => self.destroy(id, sandbox),
             What::FreeTree { tree } => self.machine.trees.free(tree),
         }

@@ -13,7 +13,7 @@ use super::code_trees::CodeTrees;
 use super::root_templates::RootTemplates;
 use super::users::Users;
 use crate::config::SpawnerConfig;
-use crate::creation::{self, Begun, Blueprint, Host, Job, Part};
+use crate::creation::{self, Begun, Blueprint, CodeMounts, Host, Job, Part};
 use crate::failure::{Failure, at};
 use crate::isolation::{self, ControlGroups, Isolation, Network, Tmp};
 use crate::linux::cgroup::{self, Group, Hierarchy};
@@ -22,7 +22,7 @@ use crate::linux::tmp_image::TmpImages;
 use crate::linux::{landlock, mounts, privilege, user_space};
 use crate::missing::{self, Missing};
 use crate::profile::{self, Step};
-use crate::protocol::CreateSandbox;
+use crate::protocol::{Code, CreateSandbox};
 use crate::spec::Root;
 
 /// Mount points and nodes only; what is mounted there has limits of its own.
@@ -143,10 +143,7 @@ impl Machine {
             |machine, owner| {
                 Ok(Blueprint {
                     root: machine.templates.copy(&wanted.root)?,
-                    task: wanted
-                        .tree
-                        .map(|tree| machine.trees.copy(tree))
-                        .transpose()?,
+                    code: wanted.code.map(|code| machine.copies(code)).transpose()?,
                     tmp: Some(machine.make_tmp(wanted.tmp_bytes, owner)?),
                     // As on any Linux: half of the memory, so that filling it is an error and no kill.
                     shm_bytes: wanted.memory_bytes / 2,
@@ -180,7 +177,10 @@ impl Machine {
             };
             Ok(Blueprint {
                 root,
-                task: Some(task),
+                code: Some(CodeMounts {
+                    task,
+                    compiled: None,
+                }),
                 tmp: None,
                 shm_bytes: 1 << 20,
                 processes_max: UNPACKER_PROCESSES_MAX,
@@ -269,9 +269,21 @@ impl Machine {
     }
 
     /// Where the sandbox runs nothing of a function yet: what is at the path is as the root's template has it.
-    pub(super) fn mount_code(&self, space: &OwnedFd, tree: u64) -> Result<(), Failure> {
-        let task = self.trees.copy(tree)?;
-        self.host.spaces.attach_in(space, &task, "/var/task")
+    pub(super) fn mount_code(&self, space: &OwnedFd, code: Code) -> Result<(), Failure> {
+        let CodeMounts { task, compiled } = self.copies(code)?;
+        let task = [(&task, "/var/task")];
+        let compiled = compiled.iter().map(|compiled| (compiled, "/var/compiled"));
+        self.host
+            .spaces
+            .attach_in(space, task.into_iter().chain(compiled))
+    }
+
+    fn copies(&self, code: Code) -> Result<CodeMounts, Failure> {
+        let compiled = code.compiled.map(|tree| self.trees.copy(tree));
+        Ok(CodeMounts {
+            task: self.trees.copy(code.tree)?,
+            compiled: compiled.transpose()?,
+        })
     }
 
     pub(super) fn release_user(&mut self, uid: u32) {

@@ -14,7 +14,7 @@ use crate::creation::{Begun, Part, Setup};
 use crate::failure::{Failure, at};
 use crate::linux::pidfd;
 use crate::missing::{self, Missing};
-use crate::protocol::{self, CreateSandbox, Lineage};
+use crate::protocol::{self, Code, CreateSandbox, Lineage};
 use crate::spec::Root;
 use crate::weaken::{self, Layer};
 
@@ -44,7 +44,10 @@ fn try_one(machine: &mut Machine) -> Result<(), Failure> {
     machine.trees.seal(tree)?;
     let wanted = CreateSandbox {
         root: Root::default(),
-        tree: Some(tree),
+        code: Some(Code {
+            tree,
+            compiled: None,
+        }),
         memory_bytes: MEMORY_BYTES,
         tmp_bytes: TMP_BYTES,
         processes_max: PROCESSES_MAX,

@@ -1,0 +1,167 @@
+"""Python's code is compiled once for all environments, and nobody can tell but by the time."""
+
+import base64
+import importlib._bootstrap_external as importing
+import time
+
+import pytest
+from harness.package import zip_files
+from harness.raw_zip import Entry, archive, link
+
+COMPILED = "/var/compiled/"
+# Imports what the event names; tells where its code was found, and which files were compiled for it.
+INDEX = """
+import importlib, inspect, os, traceback
+from importlib.machinery import SourceFileLoader
+
+compiled = []
+usual = SourceFileLoader.source_to_code
+
+def source_to_code(self, data, path, **more):
+    compiled.append(path)
+    return usual(self, data, path, **more)
+
+def handler(event, context):
+    SourceFileLoader.source_to_code = source_to_code
+    told = {}
+    for name in event:
+        try:
+            module = importlib.import_module(name)
+        except SyntaxError as error:
+            told[name] = {"error": [error.filename, error.lineno]}
+            continue
+        told[name] = {"file": module.__file__, "cached": module.__cached__, "value": module.VALUE}
+        if hasattr(module, "fail"):
+            try:
+                module.fail()
+            except ValueError as error:
+                last = traceback.extract_tb(error.__traceback__)[-1]
+                told[name] |= {"raised": [last.filename, last.lineno, last.line], "source": inspect.getsource(module.fail)}
+    writable = True
+    try:
+        open("/var/compiled/x", "w")
+    except OSError:
+        writable = False
+    return {"told": told, "compiled": compiled, "task": sorted(os.listdir("/var/task")), "writable": writable}
+"""
+FAIL = "def fail():\n    raise ValueError('on purpose')\n"
+BULK = "".join(f"def function_{i}(a, b=None, *more):\n    return [a, b, {i}, *more]\n" for i in range(60))
+
+
+def good(value):
+    return f"VALUE = {value!r}, __debug__\n{FAIL}{BULK}"
+
+
+def files(value):
+    # What is compiled here and says never to look at its source again is not what the source says.
+    code = compile("VALUE = 'brought'", "/var/task/brought.py", "exec")
+    cached = importing.cache_from_source("brought.py")
+    return {
+        "index.py": INDEX,
+        "good.py": good(value),
+        "folder/__init__.py": "",
+        "folder/module.py": "VALUE = 'in a folder'\n",
+        "bad.py": "VALUE = 1\nthis is no Python\n",
+        "warned.py": "VALUE = 1 is 1\n",
+        "brought.py": "VALUE = 'source'\n",
+        cached: bytes(importing._code_to_hash_pyc(code, b"12345678", False)),
+    }
+
+
+ALL = ["good", "folder.module", "bad", "warned", "brought"]
+
+
+class Renewing:
+    """Gives a function new environments until its code is found compiled."""
+
+    def __init__(self, client, invoke, name):
+        self.client, self.invoke, self.name = client, invoke, name
+
+    def change(self, **settings):
+        self.client.update_function_configuration(FunctionName=self.name, **settings)
+        self.settled()
+
+    def settled(self):
+        while self.client.get_function_configuration(FunctionName=self.name)["LastUpdateStatus"] == "InProgress":
+            time.sleep(0.02)
+
+    def until_compiled(self, modules):
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            answer = self.invoke(self.name, modules, LogType="Tail")
+            if answer["Json"]["told"]["good"]["cached"].startswith(COMPILED):
+                return answer
+            self.change(Description=str(time.monotonic()))
+        pytest.fail("the code is not compiled")
+
+
+def test_python_code_is_compiled_once_for_all_environments(client, deploy, invoke):
+    name = deploy(files("first"))
+    function = Renewing(client, invoke, name)
+    answer = function.until_compiled(ALL)
+    found, told = answer["Json"], answer["Json"]["told"]
+    tag = importing.cache_from_source("x.py")[len("__pycache__/x"):]
+    line, text = 3, "raise ValueError('on purpose')"
+    assert told["good"] == {
+        "file": "/var/task/good.py",
+        "cached": f"{COMPILED}__pycache__/good{tag}",
+        "value": ["first", True],
+        "raised": ["/var/task/good.py", line, text],
+        "source": FAIL,
+    }
+    assert told["folder.module"]["cached"] == f"{COMPILED}folder/__pycache__/module{tag}"
+    # What does not compile is told where it is; what warns does so in each environment; what is brought along is used.
+    assert told["bad"] == {"error": ["/var/task/bad.py", 2]}
+    assert found["compiled"] == ["/var/task/bad.py", "/var/task/warned.py"]
+    assert b"SyntaxWarning" in base64.b64decode(answer["LogResult"])
+    assert told["brought"]["value"] == "brought"
+    assert told["brought"]["cached"] == f"/var/task/__pycache__/brought{tag}"
+    assert found["task"] == sorted(["__pycache__", "bad.py", "brought.py", "folder", "good.py", "index.py", "warned.py"])
+    assert not found["writable"]
+
+    # Of changed code nothing is taken that was compiled before.
+    client.update_function_code(FunctionName=name, ZipFile=zip_files(files("second")))
+    function.settled()
+    assert invoke(name, ["good"])["Json"]["told"]["good"]["value"] == ["second", True]
+    assert function.until_compiled(ALL)["Json"]["told"]["good"]["value"] == ["second", True]
+
+    for variables, value, cached in (
+        ({"PYTHONOPTIMIZE": "1"}, ["second", False], f"/var/task/__pycache__/good{tag[:-4]}.opt-1.pyc"),
+        ({"PYTHONPYCACHEPREFIX": "/tmp/mine"}, ["second", True], f"/tmp/mine/var/task/good{tag}"),
+        ({"PYTHONWARNINGS": "error"}, ["second", True], f"/var/task/__pycache__/good{tag}"),
+        ({"PYTHONDONTWRITEBYTECODE": "1"}, ["second", True], f"{COMPILED}__pycache__/good{tag}"),
+    ):
+        function.change(Environment={"Variables": variables})
+        told = invoke(name, ["good"])["Json"]["told"]["good"]
+        assert (told["value"], told["cached"]) == (value, cached), variables
+
+
+def test_what_a_package_holds_is_compiled_within_limits(client, deploy, invoke):
+    many = [Entry(f"many/m{i}.py".encode(), b"VALUE = %d\n" % i) for i in range(500)]
+    odd = [
+        Entry(b"index.py", INDEX.encode()),
+        Entry(b"good.py", good("here").encode()),
+        link(b"linked.py", b"good.py"),
+        link(b"loop", b"."),
+        link(b"none.py", b"nothing"),
+        Entry(b"folder.py/", b""),
+        Entry(b"folder.py/__pycache__", b"no folder"),
+        Entry(b"folder.py/x.py", b"VALUE = 1\n"),
+        Entry(b"n" * 252 + b".py", b"VALUE = 1\n"),
+        Entry(b"d/" * 127 + b"x.py", b"VALUE = 1\n"),
+        Entry(b"\xff\xfe\\..\n.py", b"VALUE = 1\n"),
+        Entry(b"deep.py", b"VALUE = " + b"-" * 500_000 + b"1\n"),
+        Entry(b"nested.py", b"VALUE = " + b"[" * 100_000),
+        Entry(b"nul.py", b"VALUE = 1\0\n"),
+        Entry(b"huge.py", b"VALUE = " + b"9" * 4_000_000 + b"\n"),
+        Entry(b"bomb.py", b"VALUE = ((1 << 99999),) * 99999\n"),
+        # Nothing of it runs.
+        Entry(b"ends.py", b"import os\nos.write(1, b'x' * 999)\nos._exit(0)\n"),
+        Entry(b"zipfile.py", b"import os\nos._exit(0)\n"),
+        Entry(b"os.py", b"raise SystemExit\n"),
+    ]
+    name = deploy(archive(*odd, *many), MemorySize=1769)
+    function = Renewing(client, invoke, name)
+    found = function.until_compiled(["good", "linked", "many.m499"])["Json"]
+    assert found["compiled"] == ["/var/task/linked.py"]
+    assert found["told"]["many.m499"]["value"] == 499
