@@ -1,13 +1,13 @@
 //! A spawner in a temporary folder, and short ways to what the cases do most.
 
 use std::borrow::Borrow;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use lambkin_sandbox::{
-    CodeTree, Event, Exit, Lineage, Program, Root, Sandbox, Spawner, SpawnerConfig, SpawnerProcess,
-    Spec, UnpackLimits,
+    CodeTree, Error, Event, Exit, Lineage, Program, Root, Sandbox, Spawner, SpawnerConfig,
+    SpawnerProcess, Spec, UnpackLimits,
 };
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
@@ -148,9 +148,25 @@ impl Place {
     }
 
     pub(crate) async fn sandbox_of(&self, spec: Spec<'_>) -> Inside {
-        let mut sandbox = self.spawner.create(&spec).await.expect("a sandbox");
+        let mut sandbox = self.created(&spec).await;
         let output = sandbox.take_output().expect("its output");
         Inside { sandbox, output }
+    }
+
+    /// A creation has milliseconds, whatever the machine: LAMBKIN_TEST_CREATIONS, for emulated ones, is how many may be
+    /// late before one is in time.
+    async fn created(&self, spec: &Spec<'_>) -> Sandbox {
+        let late_max = std::env::var("LAMBKIN_TEST_CREATIONS").ok();
+        let late_max = late_max.map_or(0, |count| count.parse::<u32>().expect("a count"));
+        for _ in 0..late_max {
+            match self.spawner.create(spec).await {
+                Err(Error::Creation { step, source }) if source.kind() == ErrorKind::TimedOut => {
+                    println!("  too late: {step}");
+                }
+                done => return done.expect("a sandbox"),
+            }
+        }
+        self.spawner.create(spec).await.expect("a sandbox")
     }
 }
 
