@@ -15,7 +15,6 @@ use crate::{control, message};
 use rustix::process::{Pid, Resource, getrlimit};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::Command;
 
 /// What it has.
 pub(crate) struct Keeper {
@@ -48,9 +47,9 @@ impl Keeper {
         })
     }
 
-    /// Has a command's process restrict itself.
-    pub(crate) fn confine(&self, command: &mut Command) {
-        child::confine_alone(command, self.filter.clone());
+    /// Of the process that becomes the program, by itself.
+    pub(crate) fn restrict(&self) -> io::Result<()> {
+        Ok(child::restrict_alone(&self.filter)?)
     }
 
     /// The program has stopped itself: its fork becomes the template, and is the program from then on.

@@ -18,6 +18,7 @@ mod keeper;
 mod kernel;
 pub mod message;
 mod network;
+mod prepared;
 mod run;
 mod status;
 mod template;

@@ -6,23 +6,26 @@
 //!   └──── Killed ◀────┴── kill and reap all, tell the program's end ◀──────────── Kill ────────┘
 //! control socket closed ──▶ end; the kernel kills what is left
 //! ```
+//! When it is ready the process that becomes the next program is `prepared`, so that a start is an exec.
+//!
 //! It sleeps until a command, a child's end or a program's call arrives; a child that nobody waits for is reaped at once.
 
 use crate::adoption::Adoption;
 use crate::control::{self, Received, Sent};
 use crate::keeper::Keeper;
 use crate::kernel::watchdog;
-use crate::message::{Command, Report, Stdin};
+use crate::message::{Command, Report};
 use crate::network::{self, Network};
+use crate::prepared::{Prepared, Started, Wanted, number_of};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus};
+use std::fs::File;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, Stdio};
+use std::os::fd::OwnedFd;
 
 /// Every process that this one may signal: all of its name space but itself.
 const EVERYBODY: nix::unistd::Pid = nix::unistd::Pid::from_raw(-1);
@@ -86,9 +89,12 @@ pub fn run(programs: Programs) -> io::Result<()> {
         keeper: programs.keeper()?,
         adoption: programs.adoption()?,
         program: None,
+        prepared: None,
         input: None,
     };
     control::report(&Report::Ready)?;
+    // While the server hears that; where it fails, the start of a program tells.
+    let _ = init.prepare();
     loop {
         for source in init.wait()? {
             match source {
@@ -128,8 +134,10 @@ struct Init {
     /// Of a program that is a clone.
     adoption: Option<Adoption>,
     program: Option<Pid>,
-    /// What it waits for.
-    input: Option<ChildStdin>,
+    /// The process that becomes the next one.
+    prepared: Option<Prepared>,
+    /// What the program waits for.
+    input: Option<File>,
 }
 
 /// What is ready, in the order in which it is looked at.
@@ -149,15 +157,6 @@ fn child_signals() -> io::Result<SignalFd> {
         &ends,
         SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK,
     )?)
-}
-
-/// A program inherits the signal mask of its maker, and one that never hears of its children waits for them forever.
-fn with_child_signals_open<T>(act: impl FnOnce() -> T) -> nix::Result<T> {
-    let ends = SigSet::from(Signal::SIGCHLD);
-    ends.thread_unblock()?;
-    let done = act();
-    ends.thread_block()?;
-    Ok(done)
 }
 
 impl Init {
@@ -218,9 +217,18 @@ impl Init {
                 cwd,
                 stdin,
             } => {
-                with_child_signals_open(|| self.start(&argv, env, &cwd, stdin))??;
-                // Whose signal came while it was open is known by nothing else.
-                self.reap_ended()
+                let wanted = Wanted {
+                    argv,
+                    env,
+                    cwd,
+                    stdin,
+                };
+                match self.start(&wanted) {
+                    Ok(()) => Ok(()),
+                    Err(error) => control::report(&Report::StartFailed {
+                        errno: number_of(&error),
+                    }),
+                }
             }
             Command::Input { bytes } => {
                 // One that has ended reads nothing, and its end is told.
@@ -269,45 +277,46 @@ impl Init {
     }
 
     /// One program at a time: a second start is a fault of the server and is refused as such.
-    fn start(
-        &mut self,
-        argv: &[String],
-        env: Vec<(String, String)>,
-        cwd: &str,
-        stdin: Stdin,
-    ) -> io::Result<()> {
-        let started = match argv {
-            // A place of clones has no second layer for others.
-            _ if self.adoption.is_some() => Err(io::Error::from(Errno::PERM)),
-            _ if self.keeper.as_ref().is_some_and(Keeper::has_settled) => {
-                Err(io::Error::from(Errno::PERM))
-            }
-            [path, arguments @ ..] if self.program.is_none() => {
-                let mut command = std::process::Command::new(path);
-                command
-                    .args(arguments)
-                    .env_clear()
-                    .envs(env)
-                    .current_dir(cwd)
-                    .stdin(match stdin {
-                        Stdin::Null => Stdio::null(),
-                        Stdin::Pipe => Stdio::piped(),
-                    })
-                    .process_group(0);
-                self.spawn(command)
-            }
-            _ => Err(io::Error::from(Errno::BUSY)),
-        };
-        match started {
-            Ok(mut child) => {
-                self.input = child.stdin.take();
-                self.program = Some(Pid::from_child(&child));
-                Ok(())
-            }
-            Err(error) => {
-                let errno = error.raw_os_error().unwrap_or(Errno::IO.raw_os_error());
-                control::report(&Report::StartFailed { errno })
-            }
+    fn start(&mut self, wanted: &Wanted) -> io::Result<()> {
+        if !self.starts_programs() {
+            return Err(Errno::PERM.into());
+        }
+        if self.program.is_some() {
+            return Err(Errno::BUSY.into());
+        }
+        // The kernel may have killed it for want of memory.
+        self.reap_ended()?;
+        self.prepare()?;
+        let prepared = self.prepared.take().ok_or(Errno::CHILD)?;
+        let Started { pid, input } = prepared.become_program(wanted)?;
+        (self.program, self.input) = (Some(pid), input);
+        Ok(())
+    }
+
+    /// A place of clones has no second layer for others, and beside a template are sandboxes that are below it.
+    fn starts_programs(&self) -> bool {
+        self.adoption.is_none() && !self.keeper.as_ref().is_some_and(Keeper::has_settled)
+    }
+
+    /// Has a process ready for the next program, if there may be one.
+    fn prepare(&mut self) -> io::Result<()> {
+        if self.prepared.is_some() || !self.starts_programs() {
+            return Ok(());
+        }
+        let (prepared, listener) = Prepared::fork(|| self.restrict())?;
+        self.prepared = Some(prepared);
+        if let Some((network, listener)) = self.network.as_mut().zip(listener) {
+            network.hear(listener);
+        }
+        Ok(())
+    }
+
+    /// What a program's process does to itself. Returns the listener by which its calls are heard.
+    fn restrict(&self) -> io::Result<Option<OwnedFd>> {
+        match (&self.keeper, &self.network) {
+            (Some(keeper), _) => keeper.restrict().map(|()| None),
+            (None, Some(network)) => network.restrict().map(Some),
+            (None, None) => Ok(None),
         }
     }
 
@@ -327,19 +336,6 @@ impl Init {
         }
     }
 
-    fn spawn(&mut self, mut command: std::process::Command) -> io::Result<Child> {
-        if let Some(keeper) = &self.keeper {
-            keeper.confine(&mut command);
-        }
-        let Some(network) = &mut self.network else {
-            return command.spawn();
-        };
-        let listener = network.confine(&mut command)?;
-        let child = command.spawn()?;
-        network.attend(&listener)?;
-        Ok(child)
-    }
-
     /// Reaps who has ended; when the program is among them, ends what it left.
     fn reap_ended(&mut self) -> io::Result<()> {
         let stops = match self.keeper {
@@ -348,6 +344,7 @@ impl Init {
         };
         while let Some((pid, status)) = reap(WaitOptions::NOHANG | stops)? {
             if Some(pid) != self.program {
+                self.prepared.take_if(|prepared| prepared.pid == pid);
                 continue;
             }
             match (&mut self.keeper, status.stopped()) {
@@ -377,6 +374,7 @@ impl Init {
     fn end_all(&mut self, mut end: Option<End>) -> io::Result<()> {
         if let Some(keeper) = &mut self.keeper {
             keeper.rest()?;
+            self.prepared = None;
             let killed = End::Signal(libc::SIGKILL);
             return self
                 .program
@@ -408,7 +406,7 @@ impl Init {
         }
         let network = self.network.iter_mut();
         watchdog::guard(|| network.for_each(Network::rest));
-        self.input = None;
+        (self.prepared, self.input) = (None, None);
         match self.program.take().and(end) {
             Some(end) => tell(end),
             None => Ok(()),

@@ -33,14 +33,9 @@ use caller::LastCaller;
 use names::Names;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType,
-    recvmsg, socket_with, socketpair,
-};
-use std::io::{self, IoSliceMut};
-use std::mem::MaybeUninit;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::Command;
 use waiting::Waiting;
 
 /// What becomes of a call that did not fail.
@@ -104,23 +99,9 @@ impl Network {
         })
     }
 
-    /// Has a command's process restrict itself. Its listener comes by what is returned.
-    pub(crate) fn confine(&self, command: &mut Command) -> io::Result<OwnedFd> {
-        let (ours, theirs) = socketpair(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
-        child::confine(command, self.filter.clone(), self.has_landlock, theirs);
-        Ok(ours)
-    }
-
-    /// A confined program was started.
-    pub(crate) fn attend(&mut self, from: &OwnedFd) -> io::Result<()> {
-        let listener = take_descriptor(from)?.ok_or(Errno::BADMSG)?;
-        self.hear(listener);
-        Ok(())
+    /// Of the process that becomes the program, by itself. Returns the listener by which its calls are heard.
+    pub(crate) fn restrict(&self) -> io::Result<OwnedFd> {
+        Ok(child::restrict(&self.filter, self.has_landlock)?)
     }
 
     /// Of the program that runs.
@@ -206,23 +187,4 @@ impl Network {
             listener.answer(call, result);
         }
     }
-}
-
-/// A descriptor that comes as the only one of a message.
-fn take_descriptor(from: &OwnedFd) -> rustix::io::Result<Option<OwnedFd>> {
-    let mut byte = [0];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut parts = [IoSliceMut::new(&mut byte)];
-    recvmsg(
-        from,
-        &mut parts,
-        &mut control,
-        RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT,
-    )?;
-    let sent = control.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut sent) => sent.next(),
-        _ => None,
-    });
-    Ok(sent)
 }

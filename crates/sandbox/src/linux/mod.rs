@@ -7,6 +7,7 @@ pub(crate) mod dev;
 pub(crate) mod etc;
 pub(crate) mod image;
 pub(crate) mod landlock;
+mod lib64;
 pub(crate) mod limits;
 pub(crate) mod links;
 pub(crate) mod mount_spaces;

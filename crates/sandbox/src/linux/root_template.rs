@@ -13,7 +13,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, mkdirat, openat, symlinkat}
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
 
-use super::{dev, etc, mounts, tree_copy};
+use super::{dev, etc, lib64, mounts, tree_copy};
 use crate::failure::{Failure, at};
 use crate::spec::{Bind, Root};
 
@@ -109,6 +109,10 @@ fn system(root: &OwnedFd) -> Result<(), Failure> {
         let Ok(found) = fs::symlink_metadata(&path) else {
             continue;
         };
+        let is_lib64 = name == "lib64" && found.is_symlink();
+        if is_lib64 && lib64::lay_out(root, &path).map_err(at("lay out /lib64"))? {
+            continue;
+        }
         if found.is_symlink() {
             let target = fs::read_link(&path).map_err(at("read a link"))?;
             symlinkat(&target, root, name).map_err(at("link a system folder"))?;

@@ -34,6 +34,14 @@ pub(crate) const ALL: &[Case] = &[
         programs::kill_keeps_the_sandbox,
     ),
     (
+        "programs_start_whatever_became_of_what_waited",
+        programs::start_whatever_became_of_what_waited,
+    ),
+    (
+        "the_c_library_lies_in_lib64_alone",
+        roots::the_c_library_lies_in_lib64_alone,
+    ),
+    (
         "the_runtime_api_is_reached_from_inside",
         programs::reach_the_runtime_api,
     ),

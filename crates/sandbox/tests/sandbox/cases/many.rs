@@ -26,7 +26,9 @@ pub(super) fn forty_at_once_leave_nothing() {
             .map(|one| one.expect("a sandbox"))
             .collect();
         let traces = place.traces();
-        assert_eq!(traces.processes.len(), MANY);
+        // In each pid 1, and soon the process that waits to become a program.
+        let processes = traces.processes.len();
+        assert!((MANY..=2 * MANY).contains(&processes), "{processes}");
         let disks = if place.has_disks() { MANY } else { 0 };
         assert!(traces.loops.len() >= disks, "{traces:?}");
         let uids: BTreeSet<u32> = traces.processes.iter().map(|pid| uid(*pid)).collect();

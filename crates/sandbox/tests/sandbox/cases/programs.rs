@@ -1,9 +1,13 @@
 //! Programs: started, ended, killed, and their way out.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use lambkin_sandbox::{Event, Exit, Program};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::place;
+use crate::outside;
+use crate::place::{self, Place};
 
 pub(super) fn run_and_their_ends_are_told() {
     place::with(|place| async move {
@@ -49,6 +53,43 @@ pub(super) fn kill_keeps_the_sandbox() {
             .kill_programs()
             .await
             .expect("nothing to kill is fine");
+        assert_eq!(inside.sh("echo on").await, "on");
+    });
+}
+
+/// Those that are number 2 in their sandboxes.
+fn second_processes(place: &Place) -> BTreeSet<u32> {
+    let is_second = |pid: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let mut lines = status.lines();
+        let numbers = lines.find_map(|line| line.strip_prefix("NSpid:"));
+        numbers.is_some_and(|numbers| numbers.ends_with("\t2"))
+    };
+    let all = place.traces().processes;
+    all.into_iter().filter(is_second).collect()
+}
+
+/// The process that is to become one is there before, and anything may happen to it.
+pub(super) fn start_whatever_became_of_what_waited() {
+    place::with(|place| async move {
+        let mut killed = place.sandbox().await;
+        killed.sandbox.kill_programs().await.expect("killed");
+        assert_eq!(killed.sh("echo $$").await, "3");
+        drop(killed);
+        let mut bereft = place.sandbox().await;
+        let mut waits = BTreeSet::new();
+        outside::wait(Duration::from_secs(5), "it waits", || {
+            waits = second_processes(&place);
+            !waits.is_empty()
+        });
+        for pid in &waits {
+            let pid = rustix::process::Pid::from_raw(*pid as i32).expect("a number");
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("a kill");
+        }
+        outside::wait(Duration::from_secs(5), "it is dead", || {
+            !outside::any_alive(&waits)
+        });
+        assert_eq!(bereft.sh("echo $$").await, "3");
     });
 }
 

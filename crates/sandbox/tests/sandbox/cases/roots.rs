@@ -129,3 +129,25 @@ pub(super) fn a_copy_hides_its_source() {
         }
     });
 }
+
+/// Where the machine has only the loader there, as Debian has; elsewhere it is the machine's own folder.
+pub(super) fn the_c_library_lies_in_lib64_alone() {
+    let entries = fs::read_dir("/lib64").map_or(0, Iterator::count);
+    if entries != 1 {
+        return;
+    }
+    place::with(|place| async move {
+        let mut inside = place.sandbox().await;
+        let names = inside.sh("ls /lib64").await;
+        for name in names.lines() {
+            let is_its = name.starts_with("ld-linux") || name.starts_with("lib");
+            assert!(is_its && names.lines().count() < 9, "{names}");
+        }
+        assert!(names.contains("libc.so.6"), "{names}");
+        // It is found there, and what else the machine has is not.
+        let path = "LD_LIBRARY_PATH=/lib64 /usr/bin/ldd /bin/ls";
+        let found = inside.sh(path).await;
+        assert!(found.contains("/lib64/libc.so.6"), "{found}");
+        assert!(!found.contains("/lib64/libselinux"), "{found}");
+    });
+}

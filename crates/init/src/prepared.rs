@@ -1,0 +1,195 @@
+//! A process that is ready to become the program: forked and restricted while nobody waits for it.
+//!
+//! ```text
+//! waits ──told what to execute──▶ the program
+//!   │       └── cannot be executed ──▶ its error number, and its end
+//!   └── killed ──▶ its end
+//! ```
+//! Until then it runs nothing but this, and nobody else is there who could see it.
+
+use crate::descriptors;
+use crate::kernel::child;
+use crate::message::{MESSAGE_BYTES_MAX, Stdin};
+use nix::sys::signal::SigSet;
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, Resource, Rlimit, setpgid, setrlimit};
+use rustix::stdio::dup2_stdin;
+use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// What it says when it is restricted.
+const READY: &[u8] = b"l";
+
+/// What it is to execute.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Wanted {
+    /// Path and arguments.
+    pub(crate) argv: Vec<String>,
+    pub(crate) env: Vec<(String, String)>,
+    /// Working folder.
+    pub(crate) cwd: String,
+    pub(crate) stdin: Stdin,
+}
+
+/// It waits.
+pub(crate) struct Prepared {
+    pub(crate) pid: Pid,
+    talk: OwnedFd,
+}
+
+/// It has become the program.
+pub(crate) struct Started {
+    pub(crate) pid: Pid,
+    /// What it reads, if that was wished for.
+    pub(crate) input: Option<File>,
+}
+
+impl Prepared {
+    /// Forks a process that does `restrict`, and waits for that. Returns the listener that came of it as well.
+    pub(crate) fn fork(
+        restrict: impl FnOnce() -> io::Result<Option<OwnedFd>>,
+    ) -> io::Result<(Self, Option<OwnedFd>)> {
+        let (ours, theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        let Some(pid) = child::fork()? else {
+            drop(ours);
+            let Err(error) = become_program(&theirs, restrict);
+            let _ = send(&theirs, &number_of(&error).to_ne_bytes(), None);
+            std::process::exit(1);
+        };
+        drop(theirs);
+        let mut said = [0; size_of::<i32>()];
+        let (length, listener) = receive(&ours, &mut said)?;
+        match &said[..length] {
+            READY => Ok((Self { pid, talk: ours }, listener)),
+            said => Err(error_in(said).unwrap_or(Errno::CHILD).into()),
+        }
+    }
+
+    /// Returns when it is the program.
+    pub(crate) fn become_program(self, wanted: &Wanted) -> io::Result<Started> {
+        let (theirs, input) = match wanted.stdin {
+            Stdin::Null => (None, None),
+            Stdin::Pipe => {
+                let (theirs, ours) = pipe_with(PipeFlags::CLOEXEC)?;
+                (Some(theirs), Some(File::from(ours)))
+            }
+        };
+        let wanted = postcard::to_stdvec(wanted).map_err(|_| Errno::MSGSIZE)?;
+        send(&self.talk, &wanted, theirs.as_ref())?;
+        // It is closed when it is executed, or ends: then its end is told like that of any program.
+        let mut said = [0; size_of::<i32>()];
+        let (length, _) = receive(&self.talk, &mut said)?;
+        match error_in(&said[..length]) {
+            Some(error) => Err(error.into()),
+            None => Ok(Started {
+                pid: self.pid,
+                input,
+            }),
+        }
+    }
+}
+
+/// The life of the process itself.
+fn become_program(
+    talk: &OwnedFd,
+    restrict: impl FnOnce() -> io::Result<Option<OwnedFd>>,
+) -> io::Result<Infallible> {
+    setpgid(None, None)?;
+    dup2_stdin(open(
+        "/dev/null",
+        OFlags::RDONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?)?;
+    // A program inherits the mask, and one that never hears of its children waits for them forever.
+    SigSet::empty().thread_set_mask()?;
+    let listener = restrict()?;
+    send(talk, READY, listener.as_ref())?;
+    // The program must never hold it: with it, it could answer its own calls.
+    drop(listener);
+    // After that: whoever sends descriptors must not have less than others have on their way.
+    limit_descriptors()?;
+    let mut bytes = vec![0; MESSAGE_BYTES_MAX];
+    let (length, input) = receive(talk, &mut bytes)?;
+    let wanted: Wanted = postcard::from_bytes(&bytes[..length]).map_err(|_| Errno::BADMSG)?;
+    if let Some(input) = input {
+        dup2_stdin(input)?;
+    }
+    let [path, arguments @ ..] = wanted.argv.as_slice() else {
+        return Err(Errno::NOENT.into());
+    };
+    let mut command = Command::new(path);
+    let command = command.args(arguments).env_clear().envs(wanted.env);
+    Err(command.current_dir(wanted.cwd).exec())
+}
+
+fn limit_descriptors() -> io::Result<()> {
+    let few = Some(descriptors::OF_A_PROGRAM);
+    let limit = Rlimit {
+        current: few,
+        maximum: few,
+    };
+    Ok(setrlimit(Resource::Nofile, limit)?)
+}
+
+pub(crate) fn number_of(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(Errno::IO.raw_os_error())
+}
+
+/// That of a message which tells one.
+fn error_in(said: &[u8]) -> Option<Errno> {
+    let number = said.try_into().map(i32::from_ne_bytes).ok()?;
+    Some(Errno::from_raw_os_error(number))
+}
+
+fn send(to: &OwnedFd, bytes: &[u8], descriptor: Option<&OwnedFd>) -> rustix::io::Result<()> {
+    let descriptors = descriptor.map(AsFd::as_fd);
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.as_slice().is_empty() {
+        control.push(SendAncillaryMessage::ScmRights(descriptors.as_slice()));
+    }
+    sendmsg(
+        to,
+        &[IoSlice::new(bytes)],
+        &mut control,
+        SendFlags::NOSIGNAL,
+    )
+    .map(drop)
+}
+
+/// The next message's length, 0 if there will be none, and the descriptor that came with it.
+fn receive(from: &OwnedFd, bytes: &mut [u8]) -> rustix::io::Result<(usize, Option<OwnedFd>)> {
+    loop {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut parts = [IoSliceMut::new(bytes)];
+        match recvmsg(from, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+            Ok(received) => {
+                let sent = control.drain().find_map(|message| match message {
+                    RecvAncillaryMessage::ScmRights(mut sent) => sent.next(),
+                    _ => None,
+                });
+                return Ok((received.bytes, sent));
+            }
+        }
+    }
+}
