@@ -1,7 +1,8 @@
-//! A program that came as a clone: it is no child of this pid 1, which knows it by a descriptor.
+//! A program that came as a clone: it is no child of this pid 1, which hears of its end from the one that made it.
 
 use crate::descriptors::{DOORS, DOORS_MAX, INPUT, RULES};
-use crate::kernel::{inherited, pidfd};
+use crate::end;
+use crate::kernel::inherited;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -13,10 +14,6 @@ const END_TIMEOUT: Timespec = Timespec {
     tv_sec: 5,
     tv_nsec: 0,
 };
-/// Until whose child it was has heard of its end, which is awake for that.
-const REAPING_MS: i64 = 500;
-/// What is told of an end that the kernel does not tell.
-const UNKNOWN: i32 = 1 << 8;
 
 /// What clones find here, and the one that came.
 pub(crate) struct Adoption {
@@ -24,7 +21,8 @@ pub(crate) struct Adoption {
     input: OwnedFd,
     /// Held for clones to take. No program inherits them.
     _held: Vec<OwnedFd>,
-    child: Option<OwnedFd>,
+    /// Tells its end.
+    ended: Option<OwnedFd>,
 }
 
 impl Adoption {
@@ -35,7 +33,7 @@ impl Adoption {
         Ok(Self {
             input: inherited::take(INPUT)?,
             _held: held.collect::<Result<_, _>>()?,
-            child: None,
+            ended: None,
         })
     }
 
@@ -51,23 +49,23 @@ impl Adoption {
         Ok(())
     }
 
-    /// Takes a process for the program.
-    pub(crate) fn adopt(&mut self, process: OwnedFd) {
-        self.child = Some(process);
+    /// Takes for the program what `ended` tells the end of.
+    pub(crate) fn adopt(&mut self, ended: OwnedFd) {
+        self.ended = Some(ended);
     }
 
     /// Ready when it has ended.
-    pub(crate) fn child(&self) -> Option<BorrowedFd<'_>> {
-        self.child.as_ref().map(AsFd::as_fd)
+    pub(crate) fn ended(&self) -> Option<BorrowedFd<'_>> {
+        self.ended.as_ref().map(AsFd::as_fd)
     }
 
     /// Waits for its end, which must be near: its status as `wait` tells it. If it does not end, the caller does, and
     /// the kernel ends all.
     pub(crate) fn end(&mut self) -> io::Result<Option<i32>> {
-        let Some(child) = self.child.take() else {
+        let Some(ended) = self.ended.take() else {
             return Ok(None);
         };
-        let mut wanted = [PollFd::new(&child, PollFlags::IN)];
+        let mut wanted = [PollFd::new(&ended, PollFlags::IN)];
         loop {
             match poll(&mut wanted, Some(&END_TIMEOUT)) {
                 Ok(0) => return Err(Errno::TIMEDOUT.into()),
@@ -76,16 +74,6 @@ impl Adoption {
                 _ => break,
             }
         }
-        for _ in 0..REAPING_MS {
-            match pidfd::exit_status(&child) {
-                Ok(Some(status)) => return Ok(Some(status)),
-                // Its end is not told yet, or never on this kernel.
-                Ok(None) | Err(Errno::SRCH) => {
-                    std::thread::sleep(std::time::Duration::from_millis(1))
-                }
-                Err(_) => break,
-            }
-        }
-        Ok(Some(UNKNOWN))
+        Ok(Some(end::read(&ended)?))
     }
 }

@@ -59,7 +59,6 @@ pub(crate) struct Clone {
     /// By its number in the sandbox that it is in.
     pub(crate) number: i32,
     pub(crate) listener: OwnedFd,
-    pub(crate) process: OwnedFd,
 }
 
 /// Why there is no clone.
@@ -77,6 +76,10 @@ impl Failure {
 }
 
 impl Clone {
+    pub(crate) fn pid(&self) -> Pid {
+        self.second.tracee.0
+    }
+
     /// Lets it run.
     pub(crate) fn release(self) -> Result<(), Errno> {
         let Self { mut second, .. } = self;
@@ -296,7 +299,6 @@ impl Puppet {
             number,
             second: self,
             listener,
-            process,
         })
     }
 }

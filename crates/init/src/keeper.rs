@@ -5,6 +5,7 @@
 
 use crate::cloning::{Failure, Restrictions};
 use crate::descriptors::{FILTER, FILTER_OF_TEMPLATES, SETTLED};
+use crate::end;
 use crate::fitness::Limits;
 use crate::kernel::child;
 use crate::kernel::filter::{self, sock_filter};
@@ -13,6 +14,7 @@ use crate::message::Report;
 use crate::template::{self, Template, Unfit};
 use crate::{control, message};
 use rustix::process::{Pid, Resource, getrlimit};
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -26,6 +28,8 @@ pub(crate) struct Keeper {
     /// Tells that to the spawner, which puts nobody below before.
     settled: OwnedFd,
     limits: Limits,
+    /// Where the ends of clones are told. Each is a child of this process.
+    ends: HashMap<Pid, OwnedFd>,
 }
 
 impl Keeper {
@@ -44,6 +48,7 @@ impl Keeper {
             has_settled: false,
             settled: inherited::take(SETTLED)?,
             limits: Limits::of_self()?,
+            ends: HashMap::new(),
         })
     }
 
@@ -89,12 +94,16 @@ impl Keeper {
         let Some(template) = &self.template else {
             return not_cloned(id, "find a template", rustix::io::Errno::SRCH);
         };
-        let cloned = template.fork_into(init, &self.restrictions);
-        match cloned {
+        let ended = match end::open() {
+            Ok(ended) => ended,
+            Err(error) => return not_cloned(id, "make an event file", error),
+        };
+        match template.fork_into(init, &self.restrictions) {
             Ok(clone) => {
                 let process = clone.number;
                 let report = Report::Cloned { id, process };
-                control::report_with(&report, &[clone.listener.as_fd(), clone.process.as_fd()])?;
+                control::report_with(&report, &[clone.listener.as_fd(), ended.as_fd()])?;
+                self.ends.insert(clone.pid(), ended);
                 // If it is gone already, its new pid 1 hears of it.
                 let _ = clone.release();
                 Ok(())
@@ -106,6 +115,13 @@ impl Keeper {
                 let Failure { step, errno } = failure;
                 not_cloned(id, step, errno)
             }
+        }
+    }
+
+    /// A child has been reaped: a clone's own pid 1 hears of it.
+    pub(crate) fn ended(&mut self, child: Pid, status: i32) {
+        if let Some(ended) = self.ends.remove(&child) {
+            end::tell(&ended, status);
         }
     }
 

@@ -13,6 +13,7 @@ mod calls;
 mod cloning;
 mod control;
 pub mod descriptors;
+mod end;
 mod fitness;
 mod keeper;
 mod kernel;

@@ -64,8 +64,8 @@ pub enum Command {
         /// Fits into a pipe whole, so that nobody waits.
         input: Vec<u8>,
     },
-    /// Of one that adopts clones: this is its program from now on. Comes with the listener of its filter, and with the
-    /// process.
+    /// Of one that adopts clones: this is its program from now on. Comes with the listener of its filter, and with what
+    /// tells its end.
     Adopt {
         /// By its number here.
         process: i32,
@@ -147,7 +147,7 @@ pub enum Report {
         /// What it has that clones cannot share.
         why: String,
     },
-    /// There is a clone. Comes with the listener of its filter, and with the process.
+    /// There is a clone. Comes with the listener of its filter, and with what tells its end.
     Cloned {
         /// The request's.
         id: u32,

@@ -167,7 +167,7 @@ impl Init {
             PollFd::new(&self.child_ended, PollFlags::IN),
             PollFd::new(&control, PollFlags::IN),
         ];
-        let adopted = self.adoption.as_ref().and_then(Adoption::child);
+        let adopted = self.adoption.as_ref().and_then(Adoption::ended);
         if let Some(adopted) = adopted {
             sources.push(Source::Adopted);
             polled.push(PollFd::from_borrowed_fd(adopted, PollFlags::IN));
@@ -323,14 +323,14 @@ impl Init {
     /// A clone has come. One that has ended meanwhile is found to have.
     fn adopt(&mut self, number: i32, mut sent: Sent) {
         let number = Pid::from_raw(number).filter(|_| self.program.is_none());
-        if let (Some(adoption), Some(network), Some(number), Some(listener), Some(process)) = (
+        if let (Some(adoption), Some(network), Some(number), Some(listener), Some(ended)) = (
             &mut self.adoption,
             &mut self.network,
             number,
             sent.next(),
             sent.next(),
         ) {
-            adoption.adopt(process);
+            adoption.adopt(ended);
             network.hear(listener);
             self.program = Some(number);
         }
@@ -345,6 +345,9 @@ impl Init {
         while let Some((pid, status)) = reap(WaitOptions::NOHANG | stops)? {
             if Some(pid) != self.program {
                 self.prepared.take_if(|prepared| prepared.pid == pid);
+                if let Some(keeper) = self.keeper.as_mut().filter(|_| !status.stopped()) {
+                    keeper.ended(pid, status.as_raw());
+                }
                 continue;
             }
             match (&mut self.keeper, status.stopped()) {
@@ -366,7 +369,7 @@ impl Init {
             let mut ended = [PollFd::new(&self.child_ended, PollFlags::IN)];
             let _ = poll(&mut ended, None);
             self.child_ended.read_signal()?;
-            while reap(WaitOptions::NOHANG)?.is_some() {}
+            self.reap_ended()?;
         }
     }
 

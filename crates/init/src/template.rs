@@ -164,11 +164,14 @@ fn end(kept: Option<Pid>, mut doomed: impl FnMut() -> io::Result<Vec<Pid>>) -> i
         if Instant::now() > until {
             return Err(Errno::TIMEDOUT.into());
         }
-        for pid in doomed {
+        for pid in &doomed {
             // One that has ended meanwhile is reaped below.
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
+            let _ = rustix::process::kill_process(*pid, Signal::KILL);
         }
-        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+        for pid in doomed {
+            // Nobody else: the ends of clones are to be told. One that is no child yet will be.
+            let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
+        }
         std::thread::sleep(PAUSE);
     }
 }

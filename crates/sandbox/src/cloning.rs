@@ -74,13 +74,13 @@ impl Sandbox {
         fresh.expect(input).await?;
         let Cloned {
             process,
-            descriptor,
+            ended,
             listener,
         } = self.fork_into(&into).await?;
         let command = Command::Adopt { process };
         fresh
             .talk
-            .command(&command, &[listener.as_fd(), descriptor.as_fd()], |_| {})
+            .command(&command, &[listener.as_fd(), ended.as_fd()], |_| {})
             .await
     }
 

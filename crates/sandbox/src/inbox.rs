@@ -27,10 +27,10 @@ pub(crate) struct Inbox {
     pub(crate) clone: Option<(u32, Result<Cloned, NotCloned>)>,
 }
 
-/// A clone, by its number in its sandbox and by descriptor, with the listener of its filter.
+/// A clone, by its number in its sandbox, with what tells its end, and the listener of its filter.
 pub(crate) struct Cloned {
     pub(crate) process: i32,
-    pub(crate) descriptor: OwnedFd,
+    pub(crate) ended: OwnedFd,
     pub(crate) listener: OwnedFd,
 }
 
@@ -76,11 +76,11 @@ impl Told {
                 over_tcp,
             }),
             Report::Cloned { id, process } => {
-                let [listener, descriptor] = sent.try_into().ok()?;
+                let [listener, ended] = sent.try_into().ok()?;
                 let clone = Cloned {
                     process,
                     listener,
-                    descriptor,
+                    ended,
                 };
                 return Some(Self::Clone(id, clone));
             }

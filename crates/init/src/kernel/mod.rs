@@ -11,7 +11,6 @@ pub(crate) mod inherited;
 pub(crate) mod interfaces;
 mod landlock;
 pub(crate) mod memory;
-pub(crate) mod pidfd;
 pub(crate) mod registers;
 pub(crate) mod script;
 pub(crate) mod sockets;

@@ -98,7 +98,7 @@ pub(super) fn a_clone_goes_on_where_its_template_stands() {
             let mut clone = place.clone_of(&template.sandbox, &script).await;
             let (text, end) = clone.end().await;
             assert_eq!(text, format!("['of the template', {number}] /var/task 4\n"));
-            assert_eq!(end, as_told(Exit::Code(number)));
+            assert_eq!(end, Event::Exited(Exit::Code(number)));
             clone.sandbox.destroy().await;
         }
     });
@@ -227,7 +227,7 @@ pub(super) fn a_clone_is_confined_as_any_program() {
         cloned.await.expect("a clone");
         let mut fresh = fresh;
         let (told, end) = fresh.end().await;
-        assert_eq!(end, as_told(Exit::Code(0)));
+        assert_eq!(end, Event::Exited(Exit::Code(0)));
         let plain = place.sandbox().await.shared();
         let _refuses = Server::only(plain.sandbox.clone(), (V4, 2).into());
         let late = format!("{FORK}\nif os.fork(): os._exit(os.wait()[1])\nrun(sys.stdin.read())");
@@ -346,20 +346,6 @@ print('=end=')";
     });
 }
 
-/// Before Linux 6.15 only a parent is told how a process ended, and a clone's pid 1 is not its parent.
-fn as_told(end: Exit) -> Event {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
-    let mut numbers = release
-        .split('.')
-        .map(|number| number.parse().unwrap_or(0_u32));
-    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    Event::Exited(if version < (6, 15) {
-        Exit::Code(1)
-    } else {
-        end
-    })
-}
-
 pub(super) fn clones_end_like_programs() {
     place::with(|place| async move {
         let template = place.template("").await;
@@ -379,12 +365,12 @@ pub(super) fn clones_end_like_programs() {
             clone.sandbox.destroy().await;
         }
         let [code, fault, killed] = [Exit::Code(7), Exit::Signal(11), Exit::Signal(9)];
-        assert_eq!(ends, [code, fault, killed].map(as_told));
+        assert_eq!(ends, [code, fault, killed].map(Event::Exited));
         if place.has_groups() {
             let hungry = "print('=end=', flush=True)\nx = bytearray(600 << 20)";
             let mut clone = place.clone_of(&template.sandbox, hungry).await;
             clone.read_until("=end=\n").await;
-            assert_eq!(clone.sandbox.event().await, as_told(Exit::Signal(9)));
+            assert_eq!(clone.sandbox.event().await, Event::Exited(Exit::Signal(9)));
             let usage = clone.sandbox.usage().expect("usage");
             assert!(usage.oom_kills > 0 && usage.cpu_us > 0, "{usage:?}");
             let modest = place.clone_of(&template.sandbox, "pass").await;
