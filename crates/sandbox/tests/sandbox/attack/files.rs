@@ -912,7 +912,7 @@ fn names_of_others(_: &World) -> Outcome {
     let names: Vec<_> = parent
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
-    let known = ["lang", "runtime", "task"];
+    let known = ["compiled", "lang", "runtime", "task"];
     let only = names.iter().all(|name| known.contains(&name.as_str()));
     let owners = fs::symlink_metadata("/var/task").map(|found| (found.uid(), found.mode() & 0o777));
     must_hold(only, format!("{names:?} {owners:?}"))
