@@ -152,6 +152,14 @@ pub(crate) fn number_of(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or(Errno::IO.raw_os_error())
 }
 
+/// Whether it was not there any more to be told. No exec fails so.
+pub(crate) fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
+}
+
 /// That of a message which tells one.
 fn error_in(said: &[u8]) -> Option<Errno> {
     let number = said.try_into().map(i32::from_ne_bytes).ok()?;

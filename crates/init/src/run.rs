@@ -6,7 +6,7 @@
 //!   └──── Killed ◀────┴── kill and reap all, tell the program's end ◀──────────── Kill ────────┘
 //! control socket closed ──▶ end; the kernel kills what is left
 //! ```
-//! When it is ready the process that becomes the next program is `prepared`, so that a start is an exec.
+//! Before the first program, the process that becomes it is `prepared`, so that its start is an exec.
 //!
 //! It sleeps until a command, a child's end or a program's call arrives; a child that nobody waits for is reaped at once.
 
@@ -16,7 +16,7 @@ use crate::keeper::Keeper;
 use crate::kernel::watchdog;
 use crate::message::{Command, Report};
 use crate::network::{self, Network};
-use crate::prepared::{Prepared, Started, Wanted, number_of};
+use crate::prepared::{self, Prepared, Started, Wanted, number_of};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -144,9 +144,9 @@ struct Init {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
     Children,
-    Control,
     Adopted,
     Network(network::Source),
+    Control,
 }
 
 /// The ends of children as something to poll.
@@ -162,11 +162,8 @@ fn child_signals() -> io::Result<SignalFd> {
 impl Init {
     fn wait(&self) -> io::Result<Vec<Source>> {
         let control = rustix::stdio::stdin();
-        let mut sources = vec![Source::Children, Source::Control];
-        let mut polled = vec![
-            PollFd::new(&self.child_ended, PollFlags::IN),
-            PollFd::new(&control, PollFlags::IN),
-        ];
+        let mut sources = vec![Source::Children];
+        let mut polled = vec![PollFd::new(&self.child_ended, PollFlags::IN)];
         let adopted = self.adoption.as_ref().and_then(Adoption::ended);
         if let Some(adopted) = adopted {
             sources.push(Source::Adopted);
@@ -177,6 +174,9 @@ impl Init {
             sources.push(Source::Network(source));
             polled.push(PollFd::from_borrowed_fd(descriptor, wish));
         }
+        // Last: a command may bring another program, of whose calls nothing is known yet.
+        sources.push(Source::Control);
+        polled.push(PollFd::new(&control, PollFlags::IN));
         let patience = network.and_then(Network::patience);
         let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
         loop {
@@ -286,11 +286,20 @@ impl Init {
         }
         // The kernel may have killed it for want of memory.
         self.reap_ended()?;
-        self.prepare()?;
-        let prepared = self.prepared.take().ok_or(Errno::CHILD)?;
-        let Started { pid, input } = prepared.become_program(wanted)?;
+        let started = match self.execute(wanted) {
+            // It was killed in this moment.
+            Err(error) if prepared::is_gone(&error) => self.execute(wanted),
+            started => started,
+        };
+        let Started { pid, input } = started?;
         (self.program, self.input) = (Some(pid), input);
         Ok(())
+    }
+
+    fn execute(&mut self, wanted: &Wanted) -> io::Result<Started> {
+        self.prepare()?;
+        let prepared = self.prepared.take().ok_or(Errno::CHILD)?;
+        prepared.become_program(wanted)
     }
 
     /// A place of clones has no second layer for others, and beside a template are sandboxes that are below it.
