@@ -19,6 +19,9 @@ mod group_files;
 #[path = "../../crates/sandbox/src/isolation.rs"]
 #[allow(dead_code)]
 mod isolation;
+#[path = "../../crates/sandbox/src/linux/cgroup/pages.rs"]
+#[allow(dead_code)]
+mod pages;
 #[path = "../../crates/sandbox/src/protocol.rs"]
 #[allow(dead_code)]
 mod protocol;
