@@ -25,7 +25,9 @@ impl Swap {
     /// Bytes that may go there now: 0 on a machine without.
     pub(crate) fn room_bytes(self) -> u64 {
         match fs::read_to_string("/proc/swaps") {
-            Ok(text) => self.room_in(&text, is_compressed_memory),
+            Ok(text) => self.room_in(&text, |device| {
+                is_compressed_memory(Path::new("/sys/block"), device)
+            }),
             Err(_) => 0,
         }
     }
@@ -53,15 +55,20 @@ impl Swap {
     }
 }
 
-fn is_compressed_memory(device: &str) -> bool {
+/// By what the kernel says of its block devices; one of which it says nothing is none.
+fn is_compressed_memory(devices: &Path, device: &str) -> bool {
     let Some(name) = device
         .strip_prefix("/dev/")
         .filter(|name| name.starts_with("zram"))
     else {
         return false;
     };
+    let device = devices.join(name);
+    if !device.join("disksize").exists() {
+        return false;
+    }
     // Only kernels that can write back to a disk have the file.
-    match fs::read_to_string(Path::new("/sys/block").join(name).join("backing_dev")) {
+    match fs::read_to_string(device.join("backing_dev")) {
         Ok(device) => device.trim() == "none",
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
@@ -89,6 +96,24 @@ mod tests {
         assert_eq!(room_mib(Swap::Any, &[ZRAM, FILE]), 512 + 3_072);
         assert_eq!(room_mib(Swap::Off, &[ZRAM]), 0);
         assert_eq!(room_mib(Swap::Any, &[]), 0);
+    }
+
+    #[test]
+    fn only_what_the_kernel_knows_as_compressed_memory_is_it() {
+        let devices = tempfile::tempdir().unwrap();
+        let is_memory = |device: &str| is_compressed_memory(devices.path(), device);
+        let say = |file: &str, text: &str| fs::write(devices.path().join(file), text).unwrap();
+        fs::create_dir_all(devices.path().join("zram0/zram0p1")).unwrap();
+        assert!(!is_memory("/dev/zram0"), "nothing is said of it");
+        say("zram0/disksize", "1073741824\n");
+        assert!(is_memory("/dev/zram0"));
+        assert!(!is_memory("/dev/zram0p1"), "a part of one");
+        assert!(!is_memory("/dev/zram-swapfile"));
+        assert!(!is_memory("/swap/zram0"));
+        say("zram0/backing_dev", "none\n");
+        assert!(is_memory("/dev/zram0"));
+        say("zram0/backing_dev", "/dev/sda3\n");
+        assert!(!is_memory("/dev/zram0"), "it is written to a disk");
     }
 
     #[test]

@@ -29,6 +29,10 @@ pub(crate) const HELP: &str = "Settings come from the file, then LAMBKIN_<KEY>, 
 
 const MIB: u64 = 1024 * 1024;
 
+/// How long the process outlasts all else for threads that the kernel still holds, as it may while it looks for pages
+/// that can leave. Nothing that is to be kept is in them.
+const THREADS_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What is made with the starting user's rights.
 struct Boot {
     settings: Settings,
@@ -47,8 +51,9 @@ pub(crate) fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(boot))?;
-    Ok(ExitCode::SUCCESS)
+    let served = runtime.block_on(serve(boot));
+    runtime.shutdown_timeout(THREADS_TIMEOUT);
+    served.map(|()| ExitCode::SUCCESS)
 }
 
 fn log_to_stderr() {

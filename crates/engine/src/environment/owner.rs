@@ -380,6 +380,8 @@ impl Owner {
     }
 
     async fn destroy(mut self) {
+        // Pages that still leave would hold up the removal of its groups.
+        self.environment.slot.close();
         self.connections.close().await;
         self.network.shutdown().await;
         let environment = self.environment;

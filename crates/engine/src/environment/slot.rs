@@ -224,7 +224,10 @@ impl Slot {
 
     /// The environment will not be used again.
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
+        let mut state = self.lock();
+        state.closed = true;
+        self.stay(&mut state);
+        drop(state);
         self.owner.notify_one();
     }
 
@@ -256,10 +259,10 @@ impl Slot {
     }
 
     fn thaw_locked(&self, state: &mut State) {
-        let (Some(frozen), Some(freezer)) = (state.frozen.take(), &self.freezer) else {
+        self.stay(state);
+        let (Some(_), Some(freezer)) = (state.frozen.take(), &self.freezer) else {
             return;
         };
-        frozen.pages.stay(freezer);
         if let Err(error) = freezer.thaw() {
             tracing::error!(%error, "cannot thaw an environment");
         }

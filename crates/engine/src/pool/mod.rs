@@ -51,15 +51,16 @@ impl Pools {
     }
 
     /// Ends so many of what only waits: sandboxes of no function first, then the environments that have rested
-    /// longest, whosever they are. Ends none if that is not enough, nor those whose end gives no memory back where
-    /// that is what is wanted.
+    /// longest, whosever they are; where memory is what is wanted, those whose pages are out come last. Ends none if
+    /// that is not enough.
     pub(crate) fn make_room(&self, count: usize) -> bool {
         let of_nobody = self.host.reserve.len();
         let mut resting = Vec::new();
         if of_nobody < count {
             resting = self.resting();
-            let is_full = self.host.is_full();
-            resting.retain(|(_, _, slot)| is_full || !slot.is_pushed_out());
+            if !self.host.is_full() {
+                resting.sort_by_cached_key(|(_, _, slot)| slot.is_pushed_out());
+            }
         }
         if of_nobody + resting.len() < count {
             return false;

@@ -22,7 +22,9 @@ pub(crate) async fn relieve(pools: Arc<Pools>) {
     {
         for (generation, slot) in due(&pools) {
             if is_wanted(&pools) && !stop.is_cancelled() {
-                push_out(&pools, &generation, slot).await;
+                // The server's end closes swap to all, and waits for none that the kernel is at.
+                stop.run_until_cancelled(push_out(&pools, &generation, slot))
+                    .await;
             }
         }
     }

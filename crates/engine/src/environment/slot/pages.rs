@@ -5,10 +5,11 @@
 //!     ▲                                           │                                     │
 //!     └────────────── thawed: swap is closed, and pages come back as they are touched ──┘
 //! ```
-//! Once for each time that it is frozen. The slot's lock is held for two small writes and not while pages leave, so
-//! that an invocation which comes meanwhile waits for none of them.
+//! Once for each time that it is frozen, and not when it has been closed: that closes swap, too, since the kernel
+//! removes no group while a push is on its way in it. The slot's lock is held for two small writes and not while pages
+//! leave, so that an invocation which comes meanwhile waits for none of them.
 
-use super::Slot;
+use super::{Frozen, Slot, State};
 use lambkin_sandbox::Freezer;
 use std::io;
 use std::time::Duration;
@@ -24,16 +25,17 @@ pub(super) enum Pages {
     Leaving,
     /// Most of them.
     Out,
-    /// Most would not leave.
+    /// Most would not leave, or may not.
     Staying,
 }
 
 impl Pages {
-    /// It goes on: nothing leaves any more.
-    pub(super) fn stay(self, freezer: &Freezer) {
-        if self != Self::Leaving {
+    /// Nothing leaves any more.
+    fn stay(&mut self, freezer: &Freezer) {
+        if *self != Self::Leaving {
             return;
         }
+        *self = Self::Staying;
         if let Err(error) = freezer.close_swap() {
             tracing::warn!(%error, "cannot keep an environment's pages in memory");
         }
@@ -47,24 +49,45 @@ pub(crate) struct PushedOut {
     pub(crate) after: u64,
 }
 
+impl State {
+    /// If it will be used again, and has stood still for long enough with its pages in memory.
+    fn may_leave(&mut self) -> Option<&mut Frozen> {
+        let frozen = self.frozen.as_mut().filter(|_| !self.closed)?;
+        let may = frozen.pages == Pages::InMemory && frozen.since.elapsed() >= FROZEN_FOR;
+        may.then_some(frozen)
+    }
+}
+
 impl Slot {
-    /// Whether it has stood still for long enough, with its pages in memory.
+    /// Whether its pages may leave now.
     pub(crate) fn may_be_pushed_out(&self) -> bool {
-        let frozen = self.lock().frozen;
-        frozen.is_some_and(|frozen| {
-            frozen.pages == Pages::InMemory && frozen.since.elapsed() >= FROZEN_FOR
-        })
+        self.lock().may_leave().is_some()
     }
 
-    /// Whether its end would give back next to nothing.
+    /// It goes on, or ends: nothing leaves any more.
+    pub(super) fn stay(&self, state: &mut State) {
+        if let (Some(frozen), Some(freezer)) = (state.frozen.as_mut(), &self.freezer) {
+            frozen.pages.stay(freezer);
+        }
+    }
+
+    /// Whether its end would give back less than that of others.
     pub(crate) fn is_pushed_out(&self) -> bool {
         let frozen = self.lock().frozen;
         frozen.is_some_and(|frozen| frozen.pages == Pages::Out)
     }
 
     /// Sends its pages to swap, if they may and are no more than `room` bytes; blocks until they are there, or
-    /// an invocation has come.
+    /// an invocation has come, or its end.
     pub(crate) fn push_out(&self, room: u64) -> io::Result<Option<PushedOut>> {
+        match self.push_pages(room) {
+            // Its group may be gone.
+            Err(_) if self.lock().closed => Ok(None),
+            pushed => pushed,
+        }
+    }
+
+    fn push_pages(&self, room: u64) -> io::Result<Option<PushedOut>> {
         let Some(freezer) = &self.freezer else {
             return Ok(None);
         };
@@ -80,7 +103,8 @@ impl Slot {
 
     fn begin_to_push(&self, freezer: &Freezer) -> io::Result<bool> {
         let mut state = self.lock();
-        let Some(frozen) = state.frozen.as_mut() else {
+        // It may have gone on since that was asked, and stand still again.
+        let Some(frozen) = state.may_leave() else {
             return Ok(false);
         };
         frozen.pages = Pages::Leaving;
@@ -97,6 +121,53 @@ impl Slot {
                 true => Pages::Out,
                 false => Pages::Staying,
             };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::{Instant, advance};
+
+    fn slot() -> Slot {
+        let slot = Slot::new(Duration::from_secs(3), Duration::from_secs(600), None);
+        freeze(&slot);
+        slot
+    }
+
+    fn freeze(slot: &Slot) {
+        slot.lock().frozen = Some(Frozen {
+            since: Instant::now(),
+            pages: Pages::InMemory,
+        });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_stands_still_for_long_and_is_not_at_its_end_leaves() {
+        let slot = slot();
+        assert!(!slot.may_be_pushed_out());
+        advance(FROZEN_FOR).await;
+        assert!(slot.may_be_pushed_out());
+        slot.thaw();
+        assert!(!slot.may_be_pushed_out(), "it runs");
+        freeze(&slot);
+        assert!(!slot.may_be_pushed_out(), "it did a moment ago");
+        advance(FROZEN_FOR).await;
+        assert!(slot.may_be_pushed_out());
+        slot.close();
+        assert!(!slot.may_be_pushed_out());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_leaves_twice() {
+        let slot = slot();
+        advance(FROZEN_FOR).await;
+        for pages in [Pages::Leaving, Pages::Out, Pages::Staying] {
+            slot.lock().may_leave().unwrap().pages = pages;
+            assert!(!slot.may_be_pushed_out());
+            assert_eq!(slot.is_pushed_out(), pages == Pages::Out);
+            slot.lock().frozen.as_mut().unwrap().pages = Pages::InMemory;
         }
     }
 }

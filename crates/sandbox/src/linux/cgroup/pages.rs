@@ -8,6 +8,7 @@
 //! version 1  memory.swappiness     memory.swappiness = 0       memory.force_empty
 //! version 2  memory.swap.max       memory.swap.max = 0         memory.reclaim (Linux 5.19)
 //! ```
+//! Version 1 only avoids it: where the whole machine has no other way out, the kernel swaps pages of any group.
 
 use std::fs;
 use std::io;

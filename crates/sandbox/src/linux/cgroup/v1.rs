@@ -155,7 +155,7 @@ impl Group {
     }
 }
 
-/// Memory and swap together, and none of it swap. Buffers of TCP are counted apart, and without a limit of their own
+/// Memory and swap together, and none of it swap while the machine has another way out. Buffers of TCP are counted apart, and without a limit of their own
 /// one sandbox could fill those of the whole machine through its loopback.
 fn limit_memory(folder: &Path, bytes: u64) -> io::Result<()> {
     files::write(folder, "memory.limit_in_bytes", bytes)?;
