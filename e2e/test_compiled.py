@@ -63,12 +63,14 @@ def files(value):
         "folder/module.py": "VALUE = 'in a folder'\n",
         "bad.py": "VALUE = 1\nthis is no Python\n",
         "warned.py": "VALUE = 1 is 1\n",
+        # Until Python 3.11 a DeprecationWarning, which only a function sees that wants it.
+        "escaped.py": "VALUE = '\\d'\n",
         "brought.py": "VALUE = 'source'\n",
         cached: bytes(importing._code_to_hash_pyc(code, b"12345678", False)),
     }
 
 
-ALL = ["good", "folder.module", "bad", "warned", "brought"]
+ALL = ["good", "folder.module", "bad", "warned", "escaped", "brought"]
 
 
 class Renewing:
@@ -112,11 +114,11 @@ def test_python_code_is_compiled_once_for_all_environments(client, deploy, invok
     assert told["folder.module"]["cached"] == f"{COMPILED}folder/__pycache__/module{tag}"
     # What does not compile is told where it is; what warns does so in each environment; what is brought along is used.
     assert told["bad"] == {"error": ["/var/task/bad.py", 2]}
-    assert found["compiled"] == ["/var/task/bad.py", "/var/task/warned.py"]
+    assert found["compiled"] == [f"/var/task/{name}.py" for name in ("bad", "warned", "escaped")]
     assert b"SyntaxWarning" in base64.b64decode(answer["LogResult"])
     assert told["brought"]["value"] == "brought"
     assert told["brought"]["cached"] == f"/var/task/__pycache__/brought{tag}"
-    assert found["task"] == sorted(["__pycache__", "bad.py", "brought.py", "folder", "good.py", "index.py", "warned.py"])
+    assert found["task"] == sorted(["__pycache__"] + [name for name in files("") if "/" not in name] + ["folder"])
     assert not found["writable"]
 
     # Of changed code nothing is taken that was compiled before.
@@ -154,13 +156,22 @@ def test_what_a_package_holds_is_compiled_within_limits(client, deploy, invoke):
         Entry(b"nested.py", b"VALUE = " + b"[" * 100_000),
         Entry(b"nul.py", b"VALUE = 1\0\n"),
         Entry(b"huge.py", b"VALUE = " + b"9" * 4_000_000 + b"\n"),
+        # Takes more memory than the compiler has.
+        Entry(b"dense.py", b"x\n" * 2_000_000),
+        # Their compiled forms have one name.
+        Entry(b".py", b"VALUE = 1\n"),
+        Entry(b"py.py", b"VALUE = 1\n"),
         Entry(b"bomb.py", b"VALUE = ((1 << 99999),) * 99999\n"),
         # Nothing of it runs.
         Entry(b"ends.py", b"import os\nos.write(1, b'x' * 999)\nos._exit(0)\n"),
         Entry(b"zipfile.py", b"import os\nos._exit(0)\n"),
         Entry(b"os.py", b"raise SystemExit\n"),
+        # No program starts that takes these for its libraries.
+        Entry(b"libc.so.6", b"no library"),
+        Entry(b"lib/libz.so.1", b"no library"),
     ]
-    name = deploy(archive(*odd, *many), MemorySize=1769)
+    libraries = {"Variables": {"LD_LIBRARY_PATH": "/var/lang/lib"}}
+    name = deploy(archive(*odd, *many), MemorySize=1769, Environment=libraries)
     function = Renewing(client, invoke, name)
     found = function.until_compiled(["good", "linked", "many.m499"])["Json"]
     assert found["compiled"] == ["/var/task/linked.py"]

@@ -1,10 +1,12 @@
 """Compiles the files of a package, and writes what a cache of Python's would hold as a zip to the standard output.
 
 Runs in a sandbox of its own, before the function does, and runs nothing of it. Files that do not compile are left out:
-whoever imports them is told so then. So are those at which Python warns, as it would at each import.
+whoever imports them is told so then. So are those at which Python may warn at each import, and those that take more
+memory than there is.
 """
 
 import os
+import resource
 import sys
 import warnings
 from importlib.machinery import SourceFileLoader
@@ -12,8 +14,10 @@ from time import monotonic
 from zipfile import ZipFile, ZipInfo
 
 _TASK = "/var/task/"
-# Longer files are data; compiling takes a hundred times as much memory.
-_SOURCE_BYTES_MAX = 4 << 20
+# Longer files are data as a rule. Compiling takes up to a thousand times as much memory, and is not stopped in between.
+_SOURCE_BYTES_MAX = 512 << 10
+# Less than the sandbox has, whose end would be that of all files' results; beyond this limit one file fails.
+_MEMORY_BYTES_MAX = 450 << 20
 # What the unpacker takes, of which a cache's names need a part.
 _NAME_BYTES_MAX = 255
 _PATH_BYTES_MAX = 4096
@@ -36,7 +40,9 @@ def main(bytes_max, seconds_max):
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
-    warnings.simplefilter("error", SyntaxWarning)
+    # Those of every kind: a function may want the ones that Python does not show of itself.
+    warnings.simplefilter("error")
+    limit_memory()
     with output, ZipFile(output, "w") as result:
         for path in sources():
             name, data = compile_one(path)
@@ -47,11 +53,20 @@ def main(bytes_max, seconds_max):
                 result.writestr(ZipInfo(name), data)
 
 
+def limit_memory():
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES_MAX, _MEMORY_BYTES_MAX))
+    except ValueError:
+        pass  # There is a lower one.
+
+
 def sources():
     for folder, folders, files in os.walk(_TASK):
         for file in files:
             path = os.path.join(folder, file)
-            if file.endswith(".py") and not os.path.islink(path) and os.path.getsize(path) <= _SOURCE_BYTES_MAX:
+            # Nobody imports what is called nothing but ".py", and its result would have the name of that of py.py.
+            is_source = file.endswith(".py") and file != ".py" and not os.path.islink(path)
+            if is_source and os.path.getsize(path) <= _SOURCE_BYTES_MAX:
                 yield path
 
 

@@ -2,26 +2,25 @@
 //!
 //! ```text
 //! a function is deployed, or an environment is made ──▶ there ──▶ mounted beside the code
-//!   └── not there: claimed ──▶ its turn comes, and no environment is being made
-//!         ──▶ sandbox with the code, whose interpreter compiles it and runs nothing of it ──▶ zip on its output
+//!   └── not there: claimed ──▶ its turn comes, and for a moment, or after a while, no environment is being made
+//!         ──▶ sandbox with the code, whose interpreter compiles it and runs nothing of it (`compiler`) ──▶ zip
 //!         ──▶ unpacked as any package ──▶ kept with the code it was made of (`code`)
 //! ```
 //! It is made of the code alone: no variables, no network, no other function. What comes out is believed as little as the
 //! code is, and is only ever mounted beside exactly that code. Whatever fails, environments compile for themselves.
+//! Who waits for its turn keeps neither the code nor the function.
 //!
 //! Refuses: how it is compiled and found (`runtimes/python`), how long it is kept (`code`).
 
-use crate::code::Compiled;
+mod compiler;
+
+use crate::code::{self, Compiled};
 use crate::environment::Host;
-use crate::reserve::Recipe;
 use crate::runtimes::Launch;
 use lambkin_model::{Function, Runtime};
-use lambkin_sandbox::{CodeTree, Event, Exit, Program, Sandbox, Spec};
-use std::io;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe;
+use lambkin_sandbox::CodeTree;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 /// Less is compiled in a few milliseconds, and not worth a process and a mount.
@@ -30,19 +29,16 @@ const WORTH_BYTES: u64 = 4 << 10;
 const AT_ONE_TIME: usize = 1;
 /// Packages that wait for their turn; others are asked for again with their next environment.
 const WAITING_MAX: usize = 64;
-/// CPU, in thousandths of a core, as for whatever else is made ahead.
-const MILLICORES: u32 = 500;
-/// For the compiler, whatever its function has.
-const MEMORY_BYTES: u64 = 512 << 20;
-/// Of all that is compiled of a package: more than there is time for. The server holds it while it is unpacked.
-const BYTES_MAX: u64 = 64 << 20;
-/// Beyond it, for names and headers.
-const HEADERS_BYTES_MAX: u64 = 16 << 20;
-/// From the sandbox's making to the last byte. The compiler ends by itself before, with what it has.
+/// From the sandbox's making until all is unpacked. The compiler ends by itself before, with what it has.
 const TIME_MAX: Duration = Duration::from_secs(60);
-const COMPILER_TIME_MAX: Duration = Duration::from_secs(45);
 /// Between two looks whether environments are being made.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Where environments are made all the time, half a core is taken from them rather than that all of them compile.
+const HOLD_OFF_MAX: Duration = Duration::from_secs(10);
+/// Until it is tried again after what may have been the machine's fault.
+const AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// The same where it took too long, or did not fit: all that work is lost each time.
+const AGAIN_AFTER_ALL_WORK: Duration = Duration::from_secs(3_600);
 
 /// Who compiles.
 pub(crate) struct Compiler {
@@ -56,6 +52,53 @@ impl Compiler {
             turns: Semaphore::new(AT_ONE_TIME),
             places: Semaphore::new(WAITING_MAX),
         }
+    }
+}
+
+/// Why a package is not compiled.
+#[derive(Debug, thiserror::Error)]
+enum NotCompiled {
+    #[error("too many others wait")]
+    NoPlace,
+    #[error("no function has this code any more")]
+    Unwanted,
+    #[error("the machine has no memory for it")]
+    NoMemory,
+    #[error("it has no sandbox: {0}")]
+    NoSandbox(#[from] lambkin_sandbox::Error),
+    #[error("it was not done in {} seconds", TIME_MAX.as_secs())]
+    TooSlow,
+    #[error("the compiler failed")]
+    Failed,
+    #[error("the compiler wrote too much")]
+    TooMuch,
+    #[error(transparent)]
+    NotUnpacked(#[from] code::Error),
+    #[error("there is next to nothing to compile")]
+    NotWorth,
+    #[error("the code cache has no room for it")]
+    NoRoom,
+}
+
+impl NotCompiled {
+    /// How long it is not tried again; for good if there is no such time.
+    fn again_after(&self) -> Option<Duration> {
+        match self {
+            Self::NoPlace | Self::Unwanted => Some(Duration::ZERO),
+            Self::NoMemory
+            | Self::NoSandbox(_)
+            | Self::NotUnpacked(code::Error::Unavailable(_)) => Some(AGAIN_AFTER),
+            Self::TooSlow | Self::NoRoom => Some(AGAIN_AFTER_ALL_WORK),
+            Self::Failed
+            | Self::TooMuch
+            | Self::NotUnpacked(code::Error::Rejected(_))
+            | Self::NotWorth => None,
+        }
+    }
+
+    /// Whether its functions start slower than they might, and nobody knows why.
+    fn is_worth_a_line(&self) -> bool {
+        !matches!(self, Self::NoPlace | Self::Unwanted | Self::NotWorth)
     }
 }
 
@@ -75,10 +118,15 @@ pub(crate) fn beside(
         Compiled::There(compiled) => code.with_compiled(&compiled),
         Compiled::Nothing => code,
         Compiled::Claimed => {
-            let (host_of_it, function) = (Arc::clone(host), Arc::clone(function));
-            let (launch, of) = (launch.clone(), code.clone());
+            let claim = Claim {
+                function: Arc::downgrade(function),
+                sha256,
+                launch: launch.clone(),
+            };
+            let host_of_it = Arc::clone(host);
             host.filler.spawn(async move {
-                compile_and_keep(&host_of_it, &function, &launch, of).await;
+                let work = claim.fulfil(&host_of_it);
+                host_of_it.stop.run_until_cancelled(work).await;
             });
             code
         }
@@ -94,134 +142,94 @@ pub(crate) fn foresee(host: &Arc<Host>, function: &Arc<Function>) {
     }
 }
 
-async fn compile_and_keep(host: &Host, function: &Function, launch: &Launch, code: CodeTree) {
-    let sha256 = function.code.sha256;
-    let Ok(_place) = host.compiler.places.try_acquire() else {
-        return host.trees.unclaim(sha256, &launch.version);
-    };
-    let work = async {
+/// What is to be compiled.
+struct Claim {
+    /// Gone with its function, or when that changes: the next environment claims again.
+    function: Weak<Function>,
+    sha256: [u8; 32],
+    launch: Launch,
+}
+
+impl Claim {
+    async fn fulfil(&self, host: &Host) {
+        let Err(why) = self.try_to_fulfil(host).await else {
+            return;
+        };
+        let again = why.again_after().map(|after| Instant::now() + after);
+        let trees = &host.trees;
+        trees.unclaim(self.sha256, &self.launch.version, again);
+        if let Some(function) = self.function.upgrade()
+            && why.is_worth_a_line()
+        {
+            tracing::warn!(
+                function = %function.name, version = %function.version,
+                "each of its environments compiles its code for itself: {why}"
+            );
+        }
+    }
+
+    async fn try_to_fulfil(&self, host: &Host) -> Result<(), NotCompiled> {
+        let compiler = &host.compiler;
+        let place = compiler.places.try_acquire();
+        let _place = place.map_err(|_| NotCompiled::NoPlace)?;
         // The semaphore is never closed.
-        let _turn = host.compiler.turns.acquire().await;
-        host.reserve.until_nobody_waits(PAUSE).await;
-        let compiled = tokio::time::timeout(TIME_MAX, compile(host, function, launch, code));
-        compiled.await.unwrap_or_else(|_| {
-            let seconds = TIME_MAX.as_secs();
-            Err(format!("it was not done in {seconds} seconds"))
-        })
-    };
-    let made = tokio::select! {
-        made = work => made,
-        () = host.stop.cancelled() => return,
-    };
-    match made {
+        let _turn = compiler.turns.acquire().await;
+        let nobody_waits = host.reserve.until_nobody_waits(PAUSE);
+        let _ = tokio::time::timeout(HOLD_OFF_MAX, nobody_waits).await;
+        let compiled = tokio::time::timeout(TIME_MAX, self.compile(host)).await;
+        let compiled = compiled.unwrap_or(Err(NotCompiled::TooSlow))?;
         // It is mostly something else than Python's code.
-        Ok(compiled) if compiled.bytes() < WORTH_BYTES => {}
-        Ok(compiled) => host.trees.keep_compiled(sha256, &launch.version, compiled),
-        Err(why) => tracing::warn!(
-            function = %function.name, version = %function.version,
-            "each of its environments compiles its code for itself: {why}"
-        ),
-    }
-}
-
-async fn compile(
-    host: &Host,
-    function: &Function,
-    launch: &Launch,
-    code: CodeTree,
-) -> Result<CodeTree, String> {
-    if host.short_of(MEMORY_BYTES) > 0 {
-        return Err("the machine has no memory for it".to_owned());
-    }
-    let bytes_max = host.trees.unzipped_bytes_max().min(BYTES_MAX);
-    let recipe = Recipe::new(launch, &function.settings);
-    let spec = Spec {
-        memory_bytes: MEMORY_BYTES,
-        ..recipe.spec(Some(code))
-    };
-    let sandbox = host.spawner.create(&spec).await;
-    let sandbox = sandbox.map_err(|error| error.to_string())?;
-    let program = Program {
-        argv: launch.compiler(bytes_max, COMPILER_TIME_MAX),
-        env: launch.env.clone(),
-        cwd: "/".to_owned(),
-    };
-    let package = run(sandbox, &program, bytes_max).await;
-    let package = package.map_err(|error| error.to_string())?;
-    let compiled = host.trees.unpack(&package).await;
-    compiled.map_err(|error| error.to_string())
-}
-
-/// All that a program writes, if it ends well.
-async fn run(mut sandbox: Sandbox, program: &Program, bytes_max: u64) -> io::Result<Vec<u8>> {
-    sandbox.set_cpu_limit(Some(MILLICORES))?;
-    let output = sandbox.take_output();
-    let mut output = output.ok_or_else(|| io::Error::other("it came without its log"))?;
-    // Nobody calls it.
-    drop(sandbox.take_listener());
-    sandbox.start(program).await.map_err(io::Error::other)?;
-    let mut written = Written {
-        bytes: Vec::new(),
-        bytes_max: usize::try_from(bytes_max + HEADERS_BYTES_MAX).unwrap_or(usize::MAX),
-    };
-    let mut chunk = vec![0; 64 << 10];
-    loop {
-        tokio::select! {
-            length = output.read(&mut chunk) => written.take(&chunk[..length?])?,
-            event = sandbox.event() => {
-                if event != Event::Exited(Exit::Code(0)) {
-                    return Err(io::Error::other("the compiler failed"));
-                }
-                written.rest(&output, &mut chunk)?;
-                sandbox.destroy().await;
-                return Ok(written.bytes);
-            }
+        if compiled.bytes() < WORTH_BYTES {
+            return Err(NotCompiled::NotWorth);
+        }
+        let (trees, interpreter) = (&host.trees, &self.launch.version);
+        match trees.keep_compiled(self.sha256, interpreter, compiled) {
+            true => Ok(()),
+            false => Err(NotCompiled::NoRoom),
         }
     }
-}
 
-/// Of a program that may be anybody's.
-struct Written {
-    bytes: Vec<u8>,
-    bytes_max: usize,
-}
-
-impl Written {
-    fn take(&mut self, chunk: &[u8]) -> io::Result<()> {
-        if chunk.len() > self.bytes_max - self.bytes.len() {
-            return Err(io::Error::other("the compiler wrote too much"));
+    async fn compile(&self, host: &Host) -> Result<CodeTree, NotCompiled> {
+        let code = host.trees.claimed(self.sha256, &self.launch.version);
+        let (Some(function), Some(code)) = (self.function.upgrade(), code) else {
+            return Err(NotCompiled::Unwanted);
+        };
+        if !host.has_room_for(compiler::MEMORY_BYTES) {
+            return Err(NotCompiled::NoMemory);
         }
-        self.bytes.extend_from_slice(chunk);
-        Ok(())
-    }
-
-    /// What is in the pipe when nobody writes any more.
-    fn rest(&mut self, output: &pipe::Receiver, chunk: &mut [u8]) -> io::Result<()> {
-        loop {
-            match output.try_read(chunk) {
-                Ok(0) => return Ok(()),
-                Ok(length) => self.take(&chunk[..length])?,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
-            }
-        }
+        let spec = compiler::spec(&self.launch, &function.settings, code);
+        drop(function);
+        let sandbox = host.spawner.create(&spec).await?;
+        let bytes_max = host.trees.unzipped_bytes_max();
+        let package = compiler::run(sandbox, &self.launch, bytes_max).await?;
+        Ok(host.trees.unpack(&package).await?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lambkin_sandbox::Rejection;
 
     #[test]
-    fn what_a_compiler_writes_is_bounded() {
-        let mut written = Written {
-            bytes: Vec::new(),
-            bytes_max: 10,
-        };
-        written.take(&[0; 6]).unwrap();
-        assert!(written.take(&[0; 5]).is_err());
-        written.take(&[0; 4]).unwrap();
-        assert!(written.take(&[0; 1]).is_err());
-        assert_eq!(written.bytes.len(), 10);
+    fn what_may_be_the_machines_fault_is_tried_again_later_and_the_packages_own_never() {
+        let unavailable = code::Error::Unavailable("no room".to_owned());
+        for why in [
+            NotCompiled::NoMemory,
+            NotCompiled::NoSandbox(lambkin_sandbox::Error::SpawnerGone),
+            NotCompiled::TooSlow,
+            NotCompiled::NotUnpacked(unavailable),
+            NotCompiled::NoRoom,
+        ] {
+            assert!(why.again_after() >= Some(AGAIN_AFTER), "{why}");
+        }
+        for why in [
+            NotCompiled::Failed,
+            NotCompiled::TooMuch,
+            NotCompiled::NotUnpacked(code::Error::Rejected(Rejection::BadPath)),
+            NotCompiled::NotWorth,
+        ] {
+            assert_eq!(why.again_after(), None, "{why}");
+        }
     }
 }

@@ -51,6 +51,15 @@ impl Memory {
     pub(crate) fn short_of(&self, environment_bytes: u64) -> usize {
         self.wanted_bytes
             .store(environment_bytes, Ordering::Relaxed);
+        self.admit(environment_bytes)
+    }
+
+    /// Whether one of that size fits that no invocation waits for: memory gets no scarcer for the wish.
+    pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
+        self.admit(bytes) == 0
+    }
+
+    fn admit(&self, environment_bytes: u64) -> usize {
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let good = reading.filter(|reading| {
             let age = reading.at.elapsed();
@@ -209,6 +218,13 @@ mod tests {
         assert!(Memory::new(u64::MAX).short_of(1 << 20) > 1_000);
         assert!(!Memory::new(0).is_scarce());
         assert!(Memory::new(u64::MAX).is_scarce());
+    }
+
+    #[test]
+    fn memory_is_not_scarce_for_what_nobody_waits_for() {
+        let memory = Memory::new(0);
+        assert!(!memory.has_room_for(1 << 60) && !memory.is_scarce());
+        assert!(memory.short_of(1 << 60) > 0 && memory.is_scarce());
     }
 
     #[test]

@@ -108,6 +108,11 @@ impl Host {
         of_memory.max(usize::from(self.is_full()))
     }
 
+    /// Whether the machine can bear one more that no invocation waits for.
+    pub(crate) fn has_room_for(&self, memory_bytes: u64) -> bool {
+        !self.is_full() && self.memory.has_room_for(memory_bytes)
+    }
+
     /// Whether there are as many as there may be, whatever memory they have.
     pub(crate) fn is_full(&self) -> bool {
         self.owners.len() + self.reserve.len() >= self.environments_max

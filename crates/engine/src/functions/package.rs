@@ -118,9 +118,10 @@ impl Packages {
     }
 
     /// Nothing that knew this package by a row which is gone runs any more; the package goes with the last row.
-    pub(super) async fn discard(&self, blob: Uuid) {
-        if self.holders.leave(blob) {
-            remove(&self.store, blob).await;
+    pub(super) async fn discard(&self, code: &Code) {
+        if self.holders.leave(code.blob) {
+            self.trees.abandon(code.sha256);
+            remove(&self.store, code.blob).await;
         }
     }
 

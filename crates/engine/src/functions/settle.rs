@@ -91,7 +91,7 @@ impl Inner {
                     return; // The next start sweeps it.
                 }
             }
-            inner.packages.discard(code.blob).await;
+            inner.packages.discard(&code).await;
         });
     }
 }

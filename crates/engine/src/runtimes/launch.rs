@@ -10,6 +10,8 @@ use lambkin_model::Runtime;
 use lambkin_sandbox::{Bind, Root};
 use std::path::{Path, PathBuf};
 
+/// Libraries of the interpreter itself.
+pub(super) const OWN_LIBRARIES: &str = "/var/lang/lib";
 const LIBRARY_PATH: &str = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib";
 const PATH: &str = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin";
 /// A function's heap leaves this part of its memory to the rest of Node.js.

@@ -18,7 +18,7 @@ mod sdk;
 
 use interpreter::{Interpreter, Language};
 use lambkin_model::Runtime;
-use lambkin_sandbox::Root;
+use lambkin_sandbox::{Program, Root};
 use sha2::{Digest, Sha256};
 use std::io;
 use std::path::PathBuf;
@@ -86,16 +86,26 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// The command of the same interpreter that compiles what is in /var/task: at most so many bytes, and for so long.
-    /// Python's alone.
-    pub(crate) fn compiler(&self, bytes_max: u64, time_max: Duration) -> Vec<String> {
-        let interpreter = self.argv.iter().take(2).cloned();
+    /// The same interpreter as a program that compiles what is in /var/task: at most so many bytes, and for so long. It
+    /// looks for nothing there, neither for libraries nor for modules. Python's alone.
+    pub(crate) fn compiler(&self, bytes_max: u64, time_max: Duration) -> Program {
         let more = [
+            // Without PYTHONPATH, the script's folder and the user's packages.
+            "-I".to_owned(),
             "/var/runtime/_lambkin_compile.py".to_owned(),
             bytes_max.to_string(),
             time_max.as_secs().to_string(),
         ];
-        interpreter.chain(more).collect()
+        let interpreter = self.argv.iter().take(2).cloned();
+        let libraries = (
+            "LD_LIBRARY_PATH".to_owned(),
+            launch::OWN_LIBRARIES.to_owned(),
+        );
+        Program {
+            argv: interpreter.chain(more).collect(),
+            env: vec![libraries],
+            cwd: "/".to_owned(),
+        }
     }
 }
 
