@@ -32,7 +32,7 @@ impl Template {
         check_own_folders()?;
         let maps = maps(&folder)?;
         if let Some(line) = shared(&maps) {
-            return Err(Unfit(format!("it shares memory: {line}")));
+            return Err(Unfit::ForGood(format!("it shares memory: {line}")));
         }
         check_files(&folder, &maps)?;
         limits.check(&folder)?;
@@ -45,10 +45,12 @@ impl Template {
         let expected = Status::of_self()?.filters().map(|own| own + 1);
         match Status::of(self.pid())?.filters() {
             Some(found) if Some(found) == expected => Ok(()),
-            Some(_) => Err(Unfit(
+            Some(_) => Err(Unfit::ForGood(
                 "it has a filter of system calls of its own".to_owned(),
             )),
-            None => Err(Unfit("this kernel does not tell its filters".to_owned())),
+            None => Err(Unfit::ForGood(
+                "this kernel does not tell its filters".to_owned(),
+            )),
         }
     }
 
@@ -62,7 +64,9 @@ impl Template {
         memory::read(self.pid(), place + SEQUENCE_AT, &mut sequence)?;
         match u64::from_ne_bytes(sequence) {
             0 => Ok(()),
-            _ => Err(Unfit("it forks in a restartable sequence".to_owned())),
+            _ => Err(Unfit::ForGood(
+                "it forks in a restartable sequence".to_owned(),
+            )),
         }
     }
 
@@ -72,7 +76,9 @@ impl Template {
         memory::read(self.pid(), self.registers.instruction(), &mut found)?;
         match found == *Registers::INSTRUCTION {
             true => Ok(()),
-            false => Err(Unfit("it has changed its code while it forked".to_owned())),
+            false => Err(Unfit::ForGood(
+                "it has changed its code while it forked".to_owned(),
+            )),
         }
     }
 }
@@ -83,13 +89,13 @@ fn check_descriptors(folder: &str) -> Result<(), Unfit> {
         let entry = entry?;
         if !STREAMS.iter().any(|stream| entry.file_name() == *stream) {
             let what = fs::read_link(entry.path()).unwrap_or_default();
-            return Err(Unfit(format!("it holds {} open", what.display())));
+            return Err(Unfit::ForGood(format!("it holds {} open", what.display())));
         }
         streams += 1;
     }
     match streams == STREAMS.len() {
         true => Ok(()),
-        false => Err(Unfit("it has closed a standard stream".to_owned())),
+        false => Err(Unfit::ForGood("it has closed a standard stream".to_owned())),
     }
 }
 
@@ -98,7 +104,7 @@ fn check_own_folders() -> Result<(), Unfit> {
         // One that cannot be read is not known to be empty.
         if let Some(entry) = fs::read_dir(path)?.next() {
             let file = Path::new(path).join(entry?.file_name());
-            return Err(Unfit(format!("it has written {}", file.display())));
+            return Err(Unfit::ForGood(format!("it has written {}", file.display())));
         }
     }
     Ok(())
@@ -109,7 +115,9 @@ fn maps(folder: &str) -> Result<String, Unfit> {
     let file = File::open(format!("{folder}/smaps"))?;
     file.take(MAPS_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAPS_BYTES_MAX {
-        return Err(Unfit("it has too many pieces of memory".to_owned()));
+        return Err(Unfit::ForGood(
+            "it has too many pieces of memory".to_owned(),
+        ));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -123,7 +131,7 @@ fn check_files(folder: &str, maps: &str) -> Result<(), Unfit> {
     for path in paths {
         let read_only = StatVfsMountFlags::RDONLY;
         if !statvfs(path).is_ok_and(|found| found.f_flag.contains(read_only)) {
-            return Err(Unfit(format!(
+            return Err(Unfit::ForGood(format!(
                 "it runs or has mapped {path}, which can be written"
             )));
         }
@@ -150,7 +158,7 @@ impl Limits {
         let descriptors = lines.next().unwrap_or_default().split_whitespace();
         match unchanged && descriptors.eq([&*few, &*few, "files"]) {
             true => Ok(()),
-            false => Err(Unfit("it has changed its limits".to_owned())),
+            false => Err(Unfit::ForGood("it has changed its limits".to_owned())),
         }
     }
 }

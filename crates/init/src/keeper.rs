@@ -80,10 +80,9 @@ impl Keeper {
                 control::report(&Report::Settled)?;
                 Ok(Some(pid))
             }
-            Err(Unfit(mut why)) => {
+            Err(unfit) => {
                 template::end_all_but(None)?;
-                cut(&mut why);
-                control::report(&Report::Unfit { why })?;
+                control::report(&told(unfit))?;
                 Ok(None)
             }
         }
@@ -153,10 +152,18 @@ fn not_cloned(id: u32, step: &str, errno: rustix::io::Errno) -> io::Result<()> {
     })
 }
 
+fn told(unfit: Unfit) -> Report {
+    match unfit {
+        Unfit::ForGood(why) => Report::Unfit { why: cut(why) },
+        Unfit::ForNow(why) => Report::Hindered { why: cut(why) },
+    }
+}
+
 /// What a function's files are called is up to it.
-fn cut(why: &mut String) {
+fn cut(mut why: String) -> String {
     let end = (0..=message::REASON_BYTES_MAX.min(why.len()))
         .rev()
         .find(|end| why.is_char_boundary(*end));
     why.truncate(end.unwrap_or(0));
+    why
 }

@@ -147,6 +147,11 @@ pub enum Report {
         /// What it has that clones cannot share.
         why: String,
     },
+    /// The program could not become one this time, and nothing of it is left.
+    Hindered {
+        /// What the machine did not do, or not in time.
+        why: String,
+    },
     /// There is a clone. Comes with the listener of its filter, and with what tells its end.
     Cloned {
         /// The request's.

@@ -198,7 +198,13 @@ impl Init {
                 Received::Command(command, sent) => {
                     // The next one is on its way.
                     let goes_on = matches!(command, Command::Socket { .. });
-                    self.obey(command, sent)?;
+                    match self.obey(command, sent) {
+                        // Nobody hears how it went, which is no reason to end clones.
+                        Err(error) if self.keeper.is_some() && prepared::is_gone(&error) => {
+                            return Ok(ControlFlow::Break(()));
+                        }
+                        obeyed => obeyed?,
+                    }
                     if !goes_on {
                         return Ok(ControlFlow::Continue(()));
                     }
@@ -347,11 +353,7 @@ impl Init {
 
     /// Reaps who has ended; when the program is among them, ends what it left.
     fn reap_ended(&mut self) -> io::Result<()> {
-        let stops = match self.keeper {
-            Some(_) => WaitOptions::UNTRACED,
-            None => WaitOptions::empty(),
-        };
-        while let Some((pid, status)) = reap(WaitOptions::NOHANG | stops)? {
+        while let Some((pid, status)) = reap(WaitOptions::NOHANG | self.stops())? {
             if Some(pid) != self.program {
                 self.prepared.take_if(|prepared| prepared.pid == pid);
                 if let Some(keeper) = self.keeper.as_mut().filter(|_| !status.stopped()) {
@@ -366,6 +368,14 @@ impl Init {
             }
         }
         Ok(())
+    }
+
+    /// A program tells by its stop that it is to be a template; clones may stop as they like.
+    fn stops(&self) -> WaitOptions {
+        match &self.keeper {
+            Some(keeper) if !keeper.has_settled() => WaitOptions::UNTRACED,
+            _ => WaitOptions::empty(),
+        }
     }
 
     /// Nobody commands any more. Whoever makes clones stays for as long as they do: the kernel would end them with it.

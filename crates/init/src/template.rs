@@ -25,6 +25,17 @@ const END_TIMEOUT: Duration = Duration::from_secs(5);
 /// As kill(2) has it: all that this process may signal, but itself.
 const EVERYBODY: nix::unistd::Pid = nix::unistd::Pid::from_raw(-1);
 
+/// Errors of a machine that has no room or time, and of processes that were killed.
+const MACHINES: [Errno; 7] = [
+    Errno::AGAIN,
+    Errno::NOMEM,
+    Errno::NFILE,
+    Errno::MFILE,
+    Errno::CHILD,
+    Errno::SRCH,
+    Errno::TIMEDOUT,
+];
+
 /// Flags of a fork that leaves nothing shared, beside the signal.
 const HARMLESS: u64 =
     (libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::CLONE_PARENT_SETTID) as u64;
@@ -40,17 +51,35 @@ pub(crate) struct Template {
 
 /// Why a program is no template.
 #[derive(Debug)]
-pub(crate) struct Unfit(pub(crate) String);
+pub(crate) enum Unfit {
+    /// What it has or does.
+    ForGood(String),
+    /// The machine was short of something, or slow.
+    ForNow(String),
+}
+
+impl Unfit {
+    fn of(error: Errno, why: String) -> Self {
+        match MACHINES.contains(&error) {
+            true => Self::ForNow(why),
+            false => Self::ForGood(why),
+        }
+    }
+}
 
 impl From<Errno> for Unfit {
     fn from(error: Errno) -> Self {
-        Self(format!("it cannot be held: {error}"))
+        Self::of(error, format!("it cannot be held: {error}"))
     }
 }
 
 impl From<io::Error> for Unfit {
     fn from(error: io::Error) -> Self {
-        Self(format!("it cannot be looked at: {error}"))
+        let why = format!("it cannot be looked at: {error}");
+        match Errno::from_io_error(&error) {
+            Some(error) => Self::of(error, why),
+            None => Self::ForGood(why),
+        }
     }
 }
 
@@ -85,7 +114,7 @@ impl Template {
             self.tracee.go_on(0)?;
             match await_stop(self.tracee, until)? {
                 Stop::Signal(_) => {}
-                _ => return Err(Unfit("it has ended".to_owned())),
+                _ => return Err(Unfit::ForGood("it has ended".to_owned())),
             }
         }
         Ok(())
@@ -99,14 +128,14 @@ fn await_fork(program: Tracee, until: Instant) -> Result<Pid, Unfit> {
             Stop::Forked(child) => return Ok(child),
             Stop::Event => program.go_on(0)?,
             Stop::Signal(signal) => program.go_on(signal)?,
-            Stop::Gone => return Err(Unfit("it has ended".to_owned())),
+            Stop::Gone => return Err(Unfit::ForGood("it has ended".to_owned())),
         }
     }
 }
 
 fn await_stop(tracee: Tracee, until: Instant) -> Result<Stop, Unfit> {
     tracee.wait(until).map_err(|error| match error {
-        Errno::TIMEDOUT => Unfit("it does not fork".to_owned()),
+        Errno::TIMEDOUT => Unfit::ForNow("it does not fork".to_owned()),
         error => error.into(),
     })
 }
@@ -125,7 +154,9 @@ fn own_memory(number: i64, arguments: [u64; 6]) -> Result<Option<u64>, Unfit> {
         fifth
     };
     if number != libc::SYS_clone || flags & !(HARMLESS | SIGNAL) != 0 || stack != 0 {
-        return Err(Unfit("what it forks is not a process apart".to_owned()));
+        return Err(Unfit::ForGood(
+            "what it forks is not a process apart".to_owned(),
+        ));
     }
     let wanted = flags & libc::CLONE_CHILD_SETTID as u64 != 0;
     Ok(wanted.then_some(child_number))
@@ -209,6 +240,16 @@ fn stop_is_pending(status: &Status) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn want_of_room_and_time_may_pass() {
+        assert!(matches!(Errno::NOMEM.into(), Unfit::ForNow(_)));
+        assert!(matches!(
+            io::Error::from(Errno::NOMEM).into(),
+            Unfit::ForNow(_)
+        ));
+        assert!(matches!(Errno::PERM.into(), Unfit::ForGood(_)));
+    }
 
     #[test]
     fn a_fork_that_shares_is_none() {

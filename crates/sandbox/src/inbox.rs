@@ -111,6 +111,7 @@ impl Inbox {
             Report::Killed => self.kills_done += 1,
             Report::Settled => self.event(Event::Settled),
             Report::Unfit { why } => self.event(Event::Unfit(why)),
+            Report::Hindered { why } => self.event(Event::Hindered(why)),
             Report::Expecting => self.expecting += 1,
             Report::NotCloned { id, step, errno } => {
                 self.clone_told(id, Err(NotCloned { step, errno }))

@@ -56,6 +56,8 @@ pub enum Event {
     Settled,
     /// It cannot be one, for this reason, and nothing of it is left.
     Unfit(String),
+    /// It could not become one this time, for this reason, which may pass; nothing of it is left.
+    Hindered(String),
     /// Pid 1 is gone: the sandbox is dead.
     Gone,
 }

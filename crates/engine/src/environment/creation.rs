@@ -109,7 +109,7 @@ async fn create(
         program: presence,
         before,
         lineage,
-    } = obtain(host, function, &recipe, code, &program, means).await?;
+    } = obtain(host, generation, &recipe, code, &program, means).await?;
     clock.done(Stage::Sandbox);
     clock.made(start, mounts);
     let listener = sandbox.take_listener().ok_or(Unavailable::Incomplete)?;

@@ -38,7 +38,7 @@ mod variables;
 
 pub(crate) use connections::CONNECTIONS_MAX;
 pub(crate) use creation::{boot, origin, stream_name};
-pub(crate) use output::Output;
+pub(crate) use output::{Output, Supply};
 pub(crate) use slot::{Event, Init, PushedOut, Refusal, Slot};
 pub(crate) use variables::{SHARED, of_template};
 
@@ -206,7 +206,7 @@ impl Environment {
     }
 
     /// A clone has ended before it was ready, and has not said why: as far as anybody knows it is cloning that its program
-    /// does not bear. False if it is none, or has.
+    /// does not bear, unless it was killed or slow, which others may have made it. False if it is none, or has.
     fn is_stillborn(&self, failure: &Failure) -> bool {
         let Some(lineage) = &self.lineage else {
             return false;
@@ -214,7 +214,7 @@ impl Environment {
         let unsaid = !matches!(failure, Failure::Reported { .. });
         if unsaid {
             let function = self.generation.function();
-            Templates::failed(&self.host, function, lineage, Unfit::ForGood);
+            Templates::failed(&self.host, function, lineage, Unfit::of_clone(failure));
         }
         unsaid
     }

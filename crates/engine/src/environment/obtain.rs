@@ -2,6 +2,7 @@
 
 use super::Host;
 use super::variables::of_clone;
+use crate::pool::Generation;
 use crate::reserve::Recipe;
 use crate::templates::{Lineage, Template, Templates, Unfit};
 use lambkin_model::{Function, Start, Version};
@@ -47,14 +48,16 @@ pub(super) enum Presence {
 /// One that was made ahead and cannot be had costs the time of a new one, and no more.
 pub(super) async fn obtain(
     host: &Arc<Host>,
-    function: &Arc<Function>,
+    generation: &Generation,
     recipe: &Arc<Recipe>,
     code: CodeTree,
     program: &Program,
     means: Means,
 ) -> Result<Obtained, Error> {
+    let function = generation.function();
+    let is_current = || !generation.is_retired();
     if means == Means::Any
-        && let Some(template) = Templates::of(host, function)
+        && let Some(template) = Templates::of(host, function, is_current)
     {
         match clone(host, function, &template, recipe, code.clone(), program).await {
             Ok(obtained) => return Ok(obtained),
@@ -107,14 +110,15 @@ async fn clone(
         lineage: lambkin_sandbox::Lineage::CloneOf(template.sandbox()),
         ..recipe.spec(Some(code))
     };
-    let sandbox = host.spawner.create(&spec).await?;
-    let input = input(&of_clone(program.env.clone()));
-    let cloned = template.sandbox().clone_into(&sandbox, input).await;
-    // That there was no sandbox to fork into says nothing of the template.
-    if let Err(error) = cloned {
+    let cloned = async {
+        let sandbox = host.spawner.create(&spec).await?;
+        let input = input(&of_clone(program.env.clone()));
+        template.sandbox().clone_into(&sandbox, input).await?;
+        Ok::<_, Error>(sandbox)
+    };
+    let sandbox = cloned.await.inspect_err(|_| {
         Templates::failed(host, function, template.lineage(), Unfit::ForNow);
-        return Err(error);
-    }
+    })?;
     Ok(Obtained {
         start: Start::Cloned,
         mounts: sandbox.mounts(),

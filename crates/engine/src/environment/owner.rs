@@ -233,7 +233,7 @@ impl Owner {
             }
             Event::Exited(exit) => Failure::Exited(Some(exit)),
             // Said of templates alone.
-            Event::Settled | Event::Unfit(_) => return,
+            Event::Settled | Event::Unfit(_) | Event::Hindered(_) => return,
             Event::Gone => return self.lose().await,
         };
         self.running = false;

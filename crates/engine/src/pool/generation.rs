@@ -277,6 +277,10 @@ impl Generation {
         }
     }
 
+    pub(crate) fn is_retired(&self) -> bool {
+        self.lock().retired
+    }
+
     pub(super) fn retire_if_empty(&self) -> bool {
         let mut queue = self.lock();
         let empty = queue.is_empty();

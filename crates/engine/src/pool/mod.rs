@@ -139,28 +139,30 @@ impl Pools {
     /// Has a version's code compiled, and its program loaded once, so that its environments are clones, if it wants that.
     pub(crate) fn prepare(&self, version: &Arc<Function>) {
         compiled::foresee(&self.host, version);
-        let _ = Templates::of(&self.host, version);
+        let _ = Templates::of(&self.host, version, || true);
     }
 
     /// No environment of a function is needed any more, of none of its versions.
     pub(crate) fn dismiss(&self, name: &FunctionName) {
         self.host.reserve.forget(name);
-        self.host.templates.forget(name, None);
         let old = self.write().remove(name);
         self.host.starts.forget_all(name);
         for old in old.into_iter().flat_map(BTreeMap::into_values) {
             old.retire();
         }
+        // After that none of them has one made.
+        self.host.templates.forget(name, None);
     }
 
     /// Ends the environments of a version as it was: idle ones now, busy ones after their invoke.
     pub(crate) fn retire(&self, name: &FunctionName, version: Version) {
         let old = take(&mut self.write(), name, version);
-        self.host.templates.forget(name, Some(version));
         self.host.starts.forget(name, version);
         if let Some(old) = old {
             old.retire();
         }
+        // After that it has none made.
+        self.host.templates.forget(name, Some(version));
     }
 
     /// Forgets a pool that has neither environments nor work.

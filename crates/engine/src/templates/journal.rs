@@ -6,21 +6,22 @@
 //! It is bounded as an environment's log is.
 
 use super::loading::NotLoaded;
-use super::register::Unfit;
-use crate::environment::{Host, Output, origin, stream_name};
+use super::register::{KILLED, Unfit};
+use crate::environment::{Host, Output, Supply, origin, stream_name};
 use crate::failure::Failure;
 use crate::invocation::now;
 use crate::log::{Beginning, Phase, Recorder};
 use crate::runtimes::Launch;
 use lambkin_model::Function;
+use lambkin_sandbox::Exit;
 use std::convert::Infallible;
-use std::time::Duration;
 use tokio::time::Instant;
 
 pub(super) struct Journal<'h> {
     host: &'h Host,
     log: Recorder,
-    began: Option<Instant>,
+    /// While it is loaded: since when, and what it writes.
+    loading: Option<(Instant, Output)>,
 }
 
 impl<'h> Journal<'h> {
@@ -30,23 +31,22 @@ impl<'h> Journal<'h> {
         Self {
             host,
             log: Recorder::new(function, origin, Beginning::Load),
-            began: None,
+            loading: None,
         }
     }
 
-    /// The program is about to be started.
-    pub(super) fn begin(&mut self) {
-        self.began = Some(Instant::now());
+    /// The program is about to be started, and will write there.
+    pub(super) fn begin(&mut self, output: Output) {
+        self.loading = Some((Instant::now(), output));
         self.log.init_start(now());
         self.flush();
     }
 
     /// Writes down whatever comes. Cancel safe.
-    pub(super) async fn follow(&mut self, output: &Output) -> Infallible {
-        // An error is that there will never be anything again.
-        while output.readable().await.is_ok() {
+    pub(super) async fn follow(&mut self) -> Infallible {
+        while self.is_readable().await {
             let began = Instant::now();
-            let supply = output.read(|bytes| self.log.output(now(), bytes));
+            let supply = self.read();
             self.flush();
             if supply.is_over() {
                 break;
@@ -58,16 +58,24 @@ impl<'h> Journal<'h> {
         std::future::pending().await
     }
 
-    /// Writes down what is left.
-    pub(super) fn drain(&mut self, output: &Output) {
-        output.drain(|bytes| self.log.output(now(), bytes));
+    /// False when there will never be anything again.
+    async fn is_readable(&self) -> bool {
+        match &self.loading {
+            Some((_, output)) => output.readable().await.is_ok(),
+            None => false,
+        }
+    }
+
+    fn read(&mut self) -> Supply {
+        match &self.loading {
+            Some((_, output)) => output.read(|bytes| self.log.output(now(), bytes)),
+            None => Supply::Ended,
+        }
     }
 
     pub(super) fn close(mut self, why: Option<&NotLoaded>) {
-        if let Some(began) = self.began {
-            let failure = why.and_then(NotLoaded::failure);
-            self.end(began.elapsed(), failure.as_ref());
-        }
+        let failure = why.and_then(NotLoaded::failure);
+        self.end(failure.as_ref());
         if let Some(why) = why {
             let again = match why.unfit() {
                 Unfit::ForGood => "",
@@ -79,8 +87,13 @@ impl<'h> Journal<'h> {
         self.flush();
     }
 
-    fn end(&mut self, took: Duration, failure: Option<&Failure>) {
-        self.log.init_report(now(), Phase::Init, took, failure);
+    /// Writes down what is left, and how it went.
+    fn end(&mut self, failure: Option<&Failure>) {
+        if let Some((began, output)) = self.loading.take() {
+            output.drain(|bytes| self.log.output(now(), bytes));
+            let took = began.elapsed();
+            self.log.init_report(now(), Phase::Init, took, failure);
+        }
     }
 
     fn flush(&mut self) {
@@ -89,5 +102,13 @@ impl<'h> Journal<'h> {
             let logs = self.host.store.logs();
             logs.append(self.log.function(), events);
         }
+    }
+}
+
+impl Drop for Journal<'_> {
+    /// One that nobody wants any more is killed while it is loaded.
+    fn drop(&mut self) {
+        self.end(Some(&Failure::Exited(Some(Exit::Signal(KILLED)))));
+        self.flush();
     }
 }

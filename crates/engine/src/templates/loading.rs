@@ -3,7 +3,7 @@
 //! Refuses: what becomes of it (`register`), who loads when (`turns`).
 
 use super::journal::Journal;
-use super::register::Unfit;
+use super::register::{KILLED, Unfit};
 use super::{Lineage, Template};
 use crate::compiled;
 use crate::environment::{Host, Output, of_template};
@@ -21,8 +21,6 @@ const INIT_MAX: Duration = Duration::from_secs(130);
 const EXPECTED_BYTES: u64 = 64 << 20;
 /// CPU for each, in thousandths of a core, as for whatever else is made ahead.
 const MILLICORES: u32 = 500;
-/// SIGKILL: by the kernel for want of memory, or by whoever else may.
-const KILLED: i32 = 9;
 
 /// Why there is no template.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +47,9 @@ pub(super) enum NotLoaded {
     Failed(Exit),
     #[error("{0}")]
     Unfit(String),
+    /// As `Unfit`, by no fault of its own.
+    #[error("{0}")]
+    Hindered(String),
 }
 
 impl NotLoaded {
@@ -61,10 +62,10 @@ impl NotLoaded {
             | Self::Incomplete
             | Self::Gone
             | Self::Killed
+            | Self::Hindered(_)
             | Self::TooSlow => Unfit::ForNow,
-            Self::Runtime(_) | Self::NotStarted(_) | Self::Failed(_) | Self::Unfit(_) => {
-                Unfit::ForGood
-            }
+            Self::NotStarted(errno) => Unfit::of_error(*errno),
+            Self::Runtime(_) | Self::Failed(_) | Self::Unfit(_) => Unfit::ForGood,
         }
     }
 
@@ -74,7 +75,7 @@ impl NotLoaded {
             Self::Failed(exit) => Some(Failure::Exited(Some(*exit))),
             Self::Killed => Some(Failure::Exited(Some(Exit::Signal(KILLED)))),
             Self::TooSlow => Some(Failure::TimedOut(INIT_MAX)),
-            Self::Unfit(_) => None,
+            Self::Unfit(_) | Self::Hindered(_) => None,
             _ => Some(Failure::Exited(None)),
         }
     }
@@ -105,19 +106,18 @@ async fn try_to_load(
         .set_cpu_limit(Some(MILLICORES))
         .map_err(sandbox::Error::from)?;
     let output = sandbox.take_output().ok_or(NotLoaded::Incomplete)?;
-    let output = Output::new(output);
-    journal.begin();
+    journal.begin(Output::new(output));
     sandbox.start(&program).await?;
     // Nobody calls what it listens on.
     drop(sandbox.take_listener());
     let event = tokio::select! {
         event = sandbox.event() => event,
-        never = journal.follow(&output) => match never {},
+        never = journal.follow() => match never {},
     };
-    journal.drain(&output);
     match event {
         Event::Settled => settled(host, sandbox),
         Event::Unfit(why) => Err(NotLoaded::Unfit(why)),
+        Event::Hindered(why) => Err(NotLoaded::Hindered(why)),
         Event::Exited(Exit::Signal(KILLED)) => Err(NotLoaded::Killed),
         Event::Exited(exit) => Err(NotLoaded::Failed(exit)),
         Event::StartFailed { errno } => Err(NotLoaded::NotStarted(errno)),

@@ -25,7 +25,7 @@ use crate::reserve::{Aside, Taken};
 use lambkin_model::{Function, FunctionName, SnapStart, Version};
 use lambkin_sandbox::Sandbox;
 use register::{Found, Register};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use turns::Turns;
@@ -82,6 +82,8 @@ pub(crate) struct Lineage {
     memory: Taken,
     /// Clones that have failed since one was ready.
     failures: AtomicU32,
+    /// Whether any of these was the machine's fault.
+    of_machine: AtomicBool,
 }
 
 impl Templates {
@@ -96,13 +98,23 @@ impl Templates {
         }
     }
 
-    /// The template of exactly this version; has one made if it is wanted and not there yet.
-    pub(crate) fn of(host: &Arc<Host>, function: &Arc<Function>) -> Option<Arc<Template>> {
+    /// The template of exactly this version; has one made if the version is current and there is none yet.
+    pub(crate) fn of(
+        host: &Arc<Host>,
+        function: &Arc<Function>,
+        is_current: impl FnOnce() -> bool,
+    ) -> Option<Arc<Template>> {
         let templates = &host.templates;
         if !templates.are_for(function) {
             return None;
         }
-        let found = templates.lock().need(function, |there| there.stands());
+        let mut kept = templates.lock();
+        // Asked under the lock: whoever ends a version forgets its template after that.
+        if !is_current() {
+            return kept.find(function, |there| there.stands());
+        }
+        let found = kept.need(function, |there| there.stands());
+        drop(kept);
         match found {
             Found::There(template) => return Some(template),
             Found::Lacking => {
@@ -133,14 +145,17 @@ impl Templates {
         self.lock().forget(name, version);
     }
 
-    /// A clone could not be made, which may be the machine's fault, or ended before it was ready, which is its own. A
-    /// template of such clones costs each environment more than it saves, and is given up.
+    /// A clone could not be made, or ended before it was ready. If that happens again it is for good, unless any of it
+    /// was the machine's fault: a template of such clones costs each environment more than it saves, and is given up.
     pub(crate) fn failed(
         host: &Host,
         function: &Arc<Function>,
         lineage: &Arc<Lineage>,
         unfit: Unfit,
     ) {
+        let of_machine = &lineage.of_machine;
+        let may_pass = of_machine.fetch_or(unfit == Unfit::ForNow, Ordering::Relaxed);
+        let unfit = if may_pass { Unfit::ForNow } else { unfit };
         if lineage.failures.fetch_add(1, Ordering::Relaxed) + 1 >= FAILURES_MAX
             && host.templates.is_of(function, lineage)
         {
@@ -173,7 +188,10 @@ impl Templates {
         let mut kept = self.lock();
         kept.put(function, made);
         let is_over = || self.taken.bytes() > self.bytes_max;
-        let frees = |there: &Arc<Template>| Arc::strong_count(&there.lineage) == 1;
+        // Who clones it just now holds it.
+        let frees = |there: &Arc<Template>| {
+            Arc::strong_count(&there.lineage) == 1 && Arc::strong_count(there) == 1
+        };
         kept.give_up_while(is_over, frees, function);
         drop(kept);
         host.reserve.make_way();
@@ -205,12 +223,14 @@ impl Lineage {
         Self {
             memory,
             failures: AtomicU32::new(0),
+            of_machine: AtomicBool::new(false),
         }
     }
 
     /// A clone has asked for its first event.
     pub(crate) fn succeeded(&self) {
         self.failures.store(0, Ordering::Relaxed);
+        self.of_machine.store(false, Ordering::Relaxed);
     }
 }
 

@@ -7,7 +7,10 @@
 //! ```
 //! Refuses: what a template is.
 
+use crate::failure::Failure;
 use lambkin_model::{Function, FunctionName, Version};
+use lambkin_sandbox::Exit;
+use rustix::io::Errno;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +21,19 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// The longest one.
 const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 
+/// SIGKILL: by the kernel for want of memory, or by whoever else may.
+pub(super) const KILLED: i32 = 9;
+/// Errors of a machine that has no room, and of processes that were killed.
+const MACHINES: [Errno; 7] = [
+    Errno::AGAIN,
+    Errno::NOMEM,
+    Errno::NFILE,
+    Errno::MFILE,
+    Errno::CHILD,
+    Errno::PIPE,
+    Errno::CONNRESET,
+];
+
 /// Whether what keeps a version from being cloned may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unfit {
@@ -25,6 +41,27 @@ pub(crate) enum Unfit {
     ForGood,
     /// It is the machine's.
     ForNow,
+}
+
+impl Unfit {
+    /// Of a clone that has ended so before it was ready.
+    pub(crate) fn of_clone(failure: &Failure) -> Self {
+        match failure {
+            Failure::TimedOut(_)
+            | Failure::OutOfMemory
+            | Failure::Exited(None | Some(Exit::Signal(KILLED))) => Self::ForNow,
+            _ => Self::ForGood,
+        }
+    }
+
+    /// Of a program that could not be started, or held, by this error.
+    pub(crate) fn of_error(errno: i32) -> Self {
+        let errno = Errno::from_raw_os_error(errno);
+        match MACHINES.contains(&errno) {
+            true => Self::ForNow,
+            false => Self::ForGood,
+        }
+    }
 }
 
 /// What there is of a version.
@@ -99,6 +136,16 @@ impl<T: Clone> Register<T> {
         }
         kept.state = State::Making;
         Found::Lacking
+    }
+
+    /// What stands of exactly this version, for one that needs it no longer than it is there.
+    pub(super) fn find(
+        &self,
+        function: &Arc<Function>,
+        stands: impl FnOnce(&T) -> bool,
+    ) -> Option<T> {
+        let there = self.there(function).filter(|_| self.is_wanted(function));
+        there.filter(|there| stands(there)).cloned()
     }
 
     /// Keeps what was made, or notes that nothing was; nothing if nobody needs it any more.
@@ -243,6 +290,21 @@ mod tests {
         assert_eq!(need(&mut register, &now), Found::Lacking);
     }
 
+    #[test]
+    fn who_is_late_finds_what_is_there_and_changes_nothing() {
+        let (mut register, before, now) = (Register::default(), function("f"), function("f"));
+        let stands = |there: &u32| *there != 0;
+        assert_eq!(register.find(&before, stands), None);
+        assert!(!register.is_wanted(&before), "forgotten");
+        need(&mut register, &now);
+        register.put(&now, Ok(2));
+        assert_eq!(register.find(&before, stands), None);
+        assert_eq!(register.find(&now, stands), Some(2));
+        register.put(&now, Ok(0));
+        assert_eq!(register.find(&now, stands), None);
+        assert!(register.is_wanted(&now) && !register.is_making(&now));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_machine_is_tried_again_after_longer_and_longer_pauses_and_code_is_not() {
         let (mut register, f) = (Register::default(), function("f"));
@@ -260,6 +322,22 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1 << 30)).await;
         assert_eq!(need(&mut register, &f), Found::Neither);
         assert_eq!(pause(u32::MAX), PAUSE_MAX);
+    }
+
+    #[test]
+    fn what_is_killed_slow_or_without_room_is_the_machines() {
+        let killed = Failure::Exited(Some(Exit::Signal(KILLED)));
+        let slow = Failure::TimedOut(Duration::from_secs(10));
+        for failure in [killed, slow, Failure::OutOfMemory, Failure::Exited(None)] {
+            assert_eq!(Unfit::of_clone(&failure), Unfit::ForNow, "{failure:?}");
+        }
+        for exit in [Exit::Code(1), Exit::Signal(11)] {
+            let failure = Failure::Exited(Some(exit));
+            assert_eq!(Unfit::of_clone(&failure), Unfit::ForGood, "{exit:?}");
+        }
+        let of = |error: Errno| Unfit::of_error(error.raw_os_error());
+        assert_eq!(of(Errno::NOMEM), Unfit::ForNow);
+        assert_eq!(of(Errno::NOENT), Unfit::ForGood);
     }
 
     #[test]

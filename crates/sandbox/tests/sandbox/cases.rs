@@ -87,6 +87,10 @@ pub(crate) const ALL: &[Case] = &[
         clones::clones_outlive_their_template,
     ),
     (
+        "a_keeper_that_nobody_hears_stays_with_its_clones",
+        keepers::a_keeper_that_nobody_hears_stays_with_its_clones,
+    ),
+    (
         "what_clones_would_share_is_no_template",
         clones::what_clones_would_share_is_no_template,
     ),

@@ -414,6 +414,7 @@ pub(super) fn clones_outlive_their_template() {
 }
 
 pub(super) fn what_clones_would_share_is_no_template() {
+    const SLOW: &str = "does not fork";
     place::with(|place| async move {
         let began = Instant::now();
         for (program, reason) in [
@@ -427,12 +428,14 @@ pub(super) fn what_clones_would_share_is_no_template() {
             ),
             (
                 "import time; os.kill(os.getpid(), signal.SIGSTOP); time.sleep(60)",
-                "does not fork",
+                SLOW,
             ),
         ] {
             let inside = place.unsettled(program).await;
             match inside.sandbox.event().await {
-                Event::Unfit(why) => assert!(why.contains(reason), "{why}"),
+                // The machine may have been too slow for it.
+                Event::Hindered(why) if reason == SLOW => assert!(why.contains(SLOW), "{why}"),
+                Event::Unfit(why) if reason != SLOW => assert!(why.contains(reason), "{why}"),
                 other => panic!("{other:?} of {program}"),
             }
             inside.sandbox.destroy().await;

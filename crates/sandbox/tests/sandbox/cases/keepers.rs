@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use lambkin_sandbox::{Event, Lineage, Spec};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::place::{self, Inside, Place};
 
@@ -93,6 +94,42 @@ pub(super) fn who_is_not_where_it_belongs_never_runs() {
         let mut clone = place.clone_of(&template.sandbox, LIVES).await;
         assert_eq!(clone.end().await.0, "lives\n");
     });
+}
+
+/// What was still asked for when the server had gone is answered to nobody, and ends no clone.
+pub(super) fn a_keeper_that_nobody_hears_stays_with_its_clones() {
+    place::with(|place| async move {
+        let template = place.template("").await;
+        let keeper = place.traces().processes.into_iter().find(is_pid_1);
+        let stays = "import time; time.sleep(60)";
+        let clone = place.clone_of(&template.sandbox, stays).await;
+        let lineage = Lineage::CloneOf(&template.sandbox);
+        let fresh = Spec {
+            lineage,
+            ..place.spec()
+        };
+        let fresh = place.sandbox_of(fresh).await;
+        let keeper = keeper.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        let keeper = keeper.expect("the template's pid 1");
+        kill_process(keeper, Signal::STOP).expect("stopped");
+        let cloned = template.sandbox.clone_into(&fresh.sandbox, Vec::new());
+        let cloned = tokio::time::timeout(Duration::from_millis(200), cloned);
+        assert!(cloned.await.is_err(), "it is asked for and not made");
+        drop(template);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        kill_process(keeper, Signal::CONT).expect("it goes on");
+        let end = tokio::time::timeout(Duration::from_millis(200), clone.sandbox.event());
+        assert!(end.await.is_err(), "a clone has ended");
+        fresh.sandbox.destroy().await;
+        clone.sandbox.destroy().await;
+    });
+}
+
+fn is_pid_1(pid: &u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mut lines = status.lines();
+    let numbers = lines.find_map(|line| line.strip_prefix("NSpid:"));
+    numbers.is_some_and(|numbers| numbers.ends_with("\t1"))
 }
 
 /// Forks without end, faster than anybody can look at each, and becomes a template meanwhile.
