@@ -50,6 +50,15 @@ def zram():
         (ZRAM / "reset").write_text("1")
 
 
+@pytest.fixture
+def short_of_memory(zram, tmp_path):
+    """A server with room for a few more environments, and less than for twice as many."""
+    reserve = str(available_mib() * 3 // 4)
+    server = Server(tmp_path, "--allow-nearest-runtime", "--memory-reserve-mib", reserve, env={"LAMBKIN_LOG": "debug"})
+    yield server.start()
+    server.stop()
+
+
 def available_mib():
     return int(re.search(r"MemAvailable: +(\d+)", Path("/proc/meminfo").read_text())[1]) >> 10
 
@@ -79,11 +88,9 @@ def in_use(client, name, stop):
         client.invoke(FunctionName=name)
 
 
-def test_pages_of_the_idle_leave_memory_when_it_is_short_and_come_back(zram, tmp_path):
-    # There is room for a few more, and less than for twice as many.
-    reserve = str(available_mib() * 3 // 4)
-    server = Server(tmp_path, "--allow-nearest-runtime", "--memory-reserve-mib", reserve, env={"LAMBKIN_LOG": "debug"})
-    deploy = Deployer(server.start().client())
+def test_pages_of_the_idle_leave_memory_when_it_is_short_and_come_back(short_of_memory):
+    server = short_of_memory
+    deploy = Deployer(server.client())
     idle, used = (deploy({"index.py": HOLDS}, MemorySize=256) for _ in range(2))
     stop = threading.Event()
     before = groups_that_hold()
