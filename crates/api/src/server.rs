@@ -14,7 +14,7 @@ use crate::memory::Memory;
 use crate::pipeline::Client;
 use crate::strangers::{Standing, Strangers};
 use crate::{connection, head, pipeline};
-use lambkin_engine::Engine;
+use lambkin_engine::{Engine, repolled};
 use lambkin_model::PriceTable;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -168,7 +168,7 @@ impl Server {
             let standing = strangers.arrive(address.ip());
             connections.spawn(async move {
                 let _slot = slot;
-                serve(stream, &builder, shared, standing).await;
+                repolled(serve(stream, &builder, shared, standing)).await;
             });
         }
     }

@@ -23,8 +23,17 @@ pub(crate) struct Invocation {
     pub(crate) begun: Instant,
     /// When its clock began: as its event was handed over, or as a program was started for it.
     pub(crate) started: Option<Instant>,
-    reply: oneshot::Sender<Result<Answer, Error>>,
+    reply: oneshot::Sender<Reply>,
+    heard: Option<oneshot::Sender<()>>,
     permit: Permit,
+}
+
+/// How an invocation ended.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) answer: Result<Answer, Error>,
+    /// Dropped when the caller's task goes on with the answer, or is gone.
+    _heard: Option<oneshot::Sender<()>>,
 }
 
 impl Invocation {
@@ -33,7 +42,7 @@ impl Invocation {
         request: Request,
         invoked_arn: Bytes,
         permit: Permit,
-    ) -> (Self, oneshot::Receiver<Result<Answer, Error>>) {
+    ) -> (Self, oneshot::Receiver<Reply>) {
         let (reply, answer) = oneshot::channel();
         let accepted = now();
         let trace =
@@ -48,6 +57,7 @@ impl Invocation {
             begun: queued,
             started: None,
             reply,
+            heard: None,
             permit,
         };
         (invocation, answer)
@@ -58,12 +68,27 @@ impl Invocation {
         self.started.unwrap_or(self.begun)
     }
 
+    /// Resolves, with an error, when the caller's task has the answer and is the next to run, or nobody waits for it.
+    pub(crate) fn heard(&mut self) -> oneshot::Receiver<()> {
+        let (sender, heard) = oneshot::channel();
+        self.heard = Some(sender);
+        heard
+    }
+
     /// Ends it. The answer is lost if the caller went away, which is the caller's choice.
     pub(crate) fn end(self, answer: Result<Answer, Error>) {
-        let Self { reply, permit, .. } = self;
+        let Self {
+            reply,
+            heard,
+            permit,
+            ..
+        } = self;
         // The caller's next invoke must find room.
         drop(permit);
-        let _ = reply.send(answer);
+        let _ = reply.send(Reply {
+            answer,
+            _heard: heard,
+        });
     }
 }
 

@@ -111,7 +111,8 @@ pub(crate) async fn invoke(engine: &Inner, request: Request) -> Result<Answer, E
     let invoked_arn = generation.invoked_arn(request.qualifier.as_ref());
     let (invocation, answer) = Invocation::new(request, invoked_arn, permit);
     generation.place(invocation);
-    answer
-        .await
-        .unwrap_or_else(|_| Err(Error::Internal("the server stopped".to_owned())))
+    match answer.await {
+        Ok(reply) => reply.answer,
+        Err(_) => Err(Error::Internal("the server stopped".to_owned())),
+    }
 }

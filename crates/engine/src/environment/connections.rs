@@ -1,6 +1,7 @@
 //! The Runtime API connections of one environment: accepted, bounded, and ended with their program.
 
 use super::Environment;
+use crate::repolled::repolled;
 use crate::runtime_api::{self, CONNECTION, HEAD_BYTES_MAX, SMALL_HEAD_BYTES_MAX, Traffic};
 use rustix::net::{SocketFlags, accept_with};
 use std::io;
@@ -67,12 +68,8 @@ impl Connections {
                 false => SMALL_HEAD_BYTES_MAX,
             };
             let (environment, link) = (Arc::clone(environment), self.traffic.open());
-            self.tasks.spawn(runtime_api::serve(
-                environment,
-                link,
-                stream,
-                head_bytes_max,
-            ));
+            let served = runtime_api::serve(environment, link, stream, head_bytes_max);
+            self.tasks.spawn(repolled(served));
         }
     }
 

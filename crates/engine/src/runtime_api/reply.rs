@@ -13,14 +13,16 @@ use lambkin_model::Limits;
 /// Every body is whole.
 pub(crate) type Response = hyper::Response<Full<Bytes>>;
 
-/// Ends an invocation and lets its caller's answer leave first: the runtime's acknowledgement can wait.
+/// Ends an invocation and lets its caller's answer leave first: the runtime's acknowledgement can wait. The caller's
+/// task hands the processor back: where this one yielded it, the scheduler would wake another processor to take it on.
 pub(crate) async fn after_caller(
     environment: &Environment,
-    invocation: Invocation,
+    mut invocation: Invocation,
     result: Result<Bytes, Failure>,
 ) {
+    let heard = invocation.heard();
     environment.answered(invocation, result).await;
-    tokio::task::yield_now().await;
+    let _ = heard.await;
 }
 
 /// 202: what the runtime said was taken.
