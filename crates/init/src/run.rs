@@ -100,7 +100,10 @@ pub fn run(programs: Programs) -> io::Result<()> {
             match source {
                 Source::Children => {
                     init.child_ended.read_signal()?;
-                    init.reap_ended()?;
+                    let reaped = init.reap_ended();
+                    if init.told(reaped)?.is_break() {
+                        return init.end();
+                    }
                 }
                 Source::Control => {
                     if init.hear()?.is_break() {
@@ -198,12 +201,9 @@ impl Init {
                 Received::Command(command, sent) => {
                     // The next one is on its way.
                     let goes_on = matches!(command, Command::Socket { .. });
-                    match self.obey(command, sent) {
-                        // Nobody hears how it went, which is no reason to end clones.
-                        Err(error) if self.keeper.is_some() && prepared::is_gone(&error) => {
-                            return Ok(ControlFlow::Break(()));
-                        }
-                        obeyed => obeyed?,
+                    let obeyed = self.obey(command, sent);
+                    if self.told(obeyed)?.is_break() {
+                        return Ok(ControlFlow::Break(()));
                     }
                     if !goes_on {
                         return Ok(ControlFlow::Continue(()));
@@ -212,6 +212,16 @@ impl Init {
                 Received::Nothing => return Ok(ControlFlow::Continue(())),
                 Received::End => return Ok(ControlFlow::Break(())),
             }
+        }
+    }
+
+    /// Breaks off where nobody hears any more how things went, which is no reason to end clones.
+    fn told(&self, done: io::Result<()>) -> io::Result<ControlFlow<()>> {
+        match done {
+            Err(error) if self.keeper.is_some() && prepared::is_gone(&error) => {
+                Ok(ControlFlow::Break(()))
+            }
+            done => done.map(ControlFlow::Continue),
         }
     }
 

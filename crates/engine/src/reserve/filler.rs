@@ -42,7 +42,7 @@ async fn make_what_lacks(host: &Host) {
     loop {
         host.reserve.until_nobody_waits(PAUSE).await;
         host.memory.look();
-        if host.short_of(EXPECTED_BYTES) > 0 {
+        if !host.has_room_for(EXPECTED_BYTES) {
             return;
         }
         let lack = host.reserve.shelves().lack();

@@ -132,7 +132,7 @@ async fn prepare(
 ) -> Result<(Sandbox, Program), NotLoaded> {
     let settings = &function.settings;
     let most = u64::from(settings.memory_mb) << 20;
-    if host.short_of(EXPECTED_BYTES.max(most)) > 0 {
+    if !host.has_room_for(EXPECTED_BYTES.max(most)) {
         return Err(NotLoaded::NoMemory);
     }
     let recipe = Recipe::new(launch, settings);

@@ -96,33 +96,62 @@ pub(super) fn who_is_not_where_it_belongs_never_runs() {
     });
 }
 
-/// What was still asked for when the server had gone is answered to nobody, and ends no clone.
+/// What was still asked for when the server had gone is answered to nobody, and ends no clone; nor does it if the
+/// template ends in that moment, of which nobody hears either.
 pub(super) fn a_keeper_that_nobody_hears_stays_with_its_clones() {
     place::with(|place| async move {
-        let template = place.template("").await;
-        let keeper = place.traces().processes.into_iter().find(is_pid_1);
+        for template_ends in [false, true] {
+            place.leave_a_keeper(template_ends).await;
+        }
+    });
+}
+
+impl Place {
+    async fn leave_a_keeper(&self, template_ends: bool) {
+        let before = self.traces().processes;
+        let template = self.template("").await;
+        let mut there = self.traces().processes.into_iter();
+        let keeper = there.find(|pid| is_pid_1(pid) && !before.contains(pid));
+        let keeper = process(keeper.expect("the template's pid 1"));
+        let settled = process(only_child_of(keeper));
         let stays = "import time; time.sleep(60)";
-        let clone = place.clone_of(&template.sandbox, stays).await;
+        let clone = self.clone_of(&template.sandbox, stays).await;
         let lineage = Lineage::CloneOf(&template.sandbox);
         let fresh = Spec {
             lineage,
-            ..place.spec()
+            ..self.spec()
         };
-        let fresh = place.sandbox_of(fresh).await;
-        let keeper = keeper.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-        let keeper = keeper.expect("the template's pid 1");
+        let fresh = self.sandbox_of(fresh).await;
         kill_process(keeper, Signal::STOP).expect("stopped");
         let cloned = template.sandbox.clone_into(&fresh.sandbox, Vec::new());
         let cloned = tokio::time::timeout(Duration::from_millis(200), cloned);
         assert!(cloned.await.is_err(), "it is asked for and not made");
         drop(template);
         tokio::time::sleep(Duration::from_millis(50)).await;
+        if template_ends {
+            kill_process(settled, Signal::KILL).expect("killed");
+        }
         kill_process(keeper, Signal::CONT).expect("it goes on");
         let end = tokio::time::timeout(Duration::from_millis(200), clone.sandbox.event());
         assert!(end.await.is_err(), "a clone has ended");
         fresh.sandbox.destroy().await;
         clone.sandbox.destroy().await;
-    });
+    }
+}
+
+fn process(pid: u32) -> Pid {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.expect("a process")
+}
+
+fn only_child_of(parent: Pid) -> u32 {
+    let parent = parent.as_raw_nonzero();
+    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+    children
+        .expect("children")
+        .trim()
+        .parse()
+        .expect("one child")
 }
 
 fn is_pid_1(pid: &u32) -> bool {
