@@ -10,22 +10,19 @@
 use crate::descriptors;
 use crate::kernel::child;
 use crate::message::{MESSAGE_BYTES_MAX, Stdin};
+use crate::socket::{receive, send};
 use nix::sys::signal::SigSet;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
-};
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Resource, Rlimit, setpgid, setrlimit};
 use rustix::stdio::dup2_stdin;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::fs::File;
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -70,14 +67,14 @@ impl Prepared {
         let Some(pid) = child::fork()? else {
             drop(ours);
             let Err(error) = become_program(&theirs, restrict);
-            let _ = send(&theirs, &number_of(&error).to_ne_bytes(), None);
+            let _ = send(&theirs, &number_of(&error).to_ne_bytes(), &[]);
             std::process::exit(1);
         };
         drop(theirs);
         let mut said = [0; size_of::<i32>()];
-        let (length, listener) = receive(&ours, &mut said)?;
+        let (length, mut sent) = receive(&ours, &mut said, RecvFlags::empty())?;
         match &said[..length] {
-            READY => Ok((Self { pid, talk: ours }, listener)),
+            READY => Ok((Self { pid, talk: ours }, sent.next())),
             said => Err(error_in(said).unwrap_or(Errno::CHILD).into()),
         }
     }
@@ -92,10 +89,10 @@ impl Prepared {
             }
         };
         let wanted = postcard::to_stdvec(wanted).map_err(|_| Errno::MSGSIZE)?;
-        send(&self.talk, &wanted, theirs.as_ref())?;
+        send(&self.talk, &wanted, one(theirs.as_ref()).as_slice())?;
         // It is closed when it is executed, or ends: then its end is told like that of any program.
         let mut said = [0; size_of::<i32>()];
-        let (length, _) = receive(&self.talk, &mut said)?;
+        let (length, _) = receive(&self.talk, &mut said, RecvFlags::empty())?;
         match error_in(&said[..length]) {
             Some(error) => Err(error.into()),
             None => Ok(Started {
@@ -120,15 +117,15 @@ fn become_program(
     // A program inherits the mask, and one that never hears of its children waits for them forever.
     SigSet::empty().thread_set_mask()?;
     let listener = restrict()?;
-    send(talk, READY, listener.as_ref())?;
+    send(talk, READY, one(listener.as_ref()).as_slice())?;
     // The program must never hold it: with it, it could answer its own calls.
     drop(listener);
     // After that: whoever sends descriptors must not have less than others have on their way.
     limit_descriptors()?;
     let mut bytes = vec![0; MESSAGE_BYTES_MAX];
-    let (length, input) = receive(talk, &mut bytes)?;
+    let (length, mut sent) = receive(talk, &mut bytes, RecvFlags::empty())?;
     let wanted: Wanted = postcard::from_bytes(&bytes[..length]).map_err(|_| Errno::BADMSG)?;
-    if let Some(input) = input {
+    if let Some(input) = sent.next() {
         dup2_stdin(input)?;
     }
     let [path, arguments @ ..] = wanted.argv.as_slice() else {
@@ -137,6 +134,11 @@ fn become_program(
     let mut command = Command::new(path);
     let command = command.args(arguments).env_clear().envs(wanted.env);
     Err(command.current_dir(wanted.cwd).exec())
+}
+
+/// As what goes with a message.
+fn one(descriptor: Option<&OwnedFd>) -> Option<BorrowedFd<'_>> {
+    descriptor.map(AsFd::as_fd)
 }
 
 fn limit_descriptors() -> io::Result<()> {
@@ -164,40 +166,4 @@ pub(crate) fn is_gone(error: &io::Error) -> bool {
 fn error_in(said: &[u8]) -> Option<Errno> {
     let number = said.try_into().map(i32::from_ne_bytes).ok()?;
     Some(Errno::from_raw_os_error(number))
-}
-
-fn send(to: &OwnedFd, bytes: &[u8], descriptor: Option<&OwnedFd>) -> rustix::io::Result<()> {
-    let descriptors = descriptor.map(AsFd::as_fd);
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    if !descriptors.as_slice().is_empty() {
-        control.push(SendAncillaryMessage::ScmRights(descriptors.as_slice()));
-    }
-    sendmsg(
-        to,
-        &[IoSlice::new(bytes)],
-        &mut control,
-        SendFlags::NOSIGNAL,
-    )
-    .map(drop)
-}
-
-/// The next message's length, 0 if there will be none, and the descriptor that came with it.
-fn receive(from: &OwnedFd, bytes: &mut [u8]) -> rustix::io::Result<(usize, Option<OwnedFd>)> {
-    loop {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let mut parts = [IoSliceMut::new(bytes)];
-        match recvmsg(from, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error),
-            Ok(received) => {
-                let sent = control.drain().find_map(|message| match message {
-                    RecvAncillaryMessage::ScmRights(mut sent) => sent.next(),
-                    _ => None,
-                });
-                return Ok((received.bytes, sent));
-            }
-        }
-    }
 }

@@ -11,12 +11,13 @@
 //! It sleeps until a command, a child's end or a program's call arrives; a child that nobody waits for is reaped at once.
 
 use crate::adoption::Adoption;
-use crate::control::{self, Received, Sent};
+use crate::control::{self, Received};
 use crate::keeper::Keeper;
 use crate::kernel::watchdog;
 use crate::message::{Command, Report};
 use crate::network::{self, Network};
 use crate::prepared::{self, Prepared, Started, Wanted, number_of};
+use crate::socket::Sent;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

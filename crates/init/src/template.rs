@@ -7,6 +7,7 @@
 //! ```
 //! From then on nothing of the function runs here, so whatever it would have done to its clones it can do no more.
 
+use crate::fault::is_the_machines;
 use crate::kernel::registers::Registers;
 use crate::kernel::trace::{Stop, Tracee};
 use crate::status::Status;
@@ -24,17 +25,6 @@ const PAUSE: Duration = Duration::from_micros(200);
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 /// As kill(2) has it: all that this process may signal, but itself.
 const EVERYBODY: nix::unistd::Pid = nix::unistd::Pid::from_raw(-1);
-
-/// Errors of a machine that has no room or time, and of processes that were killed.
-const MACHINES: [Errno; 7] = [
-    Errno::AGAIN,
-    Errno::NOMEM,
-    Errno::NFILE,
-    Errno::MFILE,
-    Errno::CHILD,
-    Errno::SRCH,
-    Errno::TIMEDOUT,
-];
 
 /// Flags of a fork that leaves nothing shared, beside the signal.
 const HARMLESS: u64 =
@@ -60,7 +50,7 @@ pub(crate) enum Unfit {
 
 impl Unfit {
     fn of(error: Errno, why: String) -> Self {
-        match MACHINES.contains(&error) {
+        match is_the_machines(error) {
             true => Self::ForNow(why),
             false => Self::ForGood(why),
         }

@@ -45,6 +45,7 @@ pub use error::{Error, Rejection, UnpackError};
 pub use freezer::Freezer;
 pub use handle::Spawner;
 pub use isolation::{ControlGroups, Isolation, Network, Tmp, Users};
+pub use lambkin_init::fault::is_the_machines;
 pub use linux::privilege::{drop_privileges, is_root};
 pub use linux::seccomp::{allowed_calls, decided_calls};
 pub use missing::{Missing, Part};

@@ -14,12 +14,8 @@ pub(crate) enum Record<'r> {
     InitStart {
         initialization_type: &'static str,
         phase: &'static str,
-        runtime_version: &'r str,
-        runtime_version_arn: &'r str,
-        function_name: &'r str,
-        function_version: &'r str,
-        instance_id: &'r str,
-        instance_max_memory: u64,
+        #[serde(flatten)]
+        instance: Instance<'r>,
     },
     #[serde(rename_all = "camelCase")]
     InitRuntimeDone {
@@ -36,14 +32,9 @@ pub(crate) enum Record<'r> {
         #[serde(flatten)]
         status: Status<'r>,
     },
-    #[serde(rename_all = "camelCase")]
     RestoreStart {
-        runtime_version: &'r str,
-        runtime_version_arn: &'r str,
-        function_name: &'r str,
-        function_version: &'r str,
-        instance_id: &'r str,
-        instance_max_memory: u64,
+        #[serde(flatten)]
+        instance: Instance<'r>,
     },
     RestoreRuntimeDone {
         #[serde(flatten)]
@@ -124,27 +115,41 @@ impl<'r> From<Option<&'r Failure>> for Status<'r> {
     }
 }
 
-impl<'r> Record<'r> {
-    pub(crate) fn init_start(origin: &'r Origin, beginning: Beginning) -> Self {
-        if beginning == Beginning::Clone {
-            return Self::RestoreStart {
-                runtime_version: &origin.runtime_version,
-                runtime_version_arn: &origin.runtime_version_arn,
-                function_name: origin.function.as_str(),
-                function_version: &origin.version,
-                instance_id: &origin.stream,
-                instance_max_memory: origin.memory_bytes,
-            };
-        }
-        Self::InitStart {
-            initialization_type: beginning.initialization_type(),
-            phase: Phase::Init.as_str(),
+/// The environment that begins.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Instance<'r> {
+    runtime_version: &'r str,
+    runtime_version_arn: &'r str,
+    function_name: &'r str,
+    function_version: &'r str,
+    instance_id: &'r str,
+    instance_max_memory: u64,
+}
+
+impl<'r> Instance<'r> {
+    fn of(origin: &'r Origin) -> Self {
+        Self {
             runtime_version: &origin.runtime_version,
             runtime_version_arn: &origin.runtime_version_arn,
             function_name: origin.function.as_str(),
             function_version: &origin.version,
             instance_id: &origin.stream,
             instance_max_memory: origin.memory_bytes,
+        }
+    }
+}
+
+impl<'r> Record<'r> {
+    pub(crate) fn init_start(origin: &'r Origin, beginning: Beginning) -> Self {
+        let instance = Instance::of(origin);
+        if beginning == Beginning::Clone {
+            return Self::RestoreStart { instance };
+        }
+        Self::InitStart {
+            initialization_type: beginning.initialization_type(),
+            phase: Phase::Init.as_str(),
+            instance,
         }
     }
 

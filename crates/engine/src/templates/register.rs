@@ -9,7 +9,7 @@
 
 use crate::failure::Failure;
 use lambkin_model::{Function, FunctionName, Version};
-use lambkin_sandbox::Exit;
+use lambkin_sandbox::{Exit, is_the_machines};
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,17 +23,6 @@ const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 
 /// SIGKILL: by the kernel for want of memory, or by whoever else may.
 pub(super) const KILLED: i32 = 9;
-/// Errors of a machine that has no room, and of processes that were killed.
-const MACHINES: [Errno; 7] = [
-    Errno::AGAIN,
-    Errno::NOMEM,
-    Errno::NFILE,
-    Errno::MFILE,
-    Errno::CHILD,
-    Errno::PIPE,
-    Errno::CONNRESET,
-];
-
 /// Whether what keeps a version from being cloned may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unfit {
@@ -56,8 +45,7 @@ impl Unfit {
 
     /// Of a program that could not be started, or held, by this error.
     pub(crate) fn of_error(errno: i32) -> Self {
-        let errno = Errno::from_raw_os_error(errno);
-        match MACHINES.contains(&errno) {
+        match is_the_machines(Errno::from_raw_os_error(errno)) {
             true => Self::ForNow,
             false => Self::ForGood,
         }
