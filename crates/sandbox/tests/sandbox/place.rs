@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::io::{ErrorKind, Write};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lambkin_sandbox::{
     CodeTree, Error, Event, Exit, Lineage, Program, Root, Sandbox, Spawner, SpawnerConfig,
@@ -25,6 +25,9 @@ pub(crate) const LIMITS: UnpackLimits = UnpackLimits {
     entries_max: 1000,
     timeout: Duration::from_secs(20),
 };
+
+/// For what a creation that was late has left.
+const GONE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) struct Place {
     pub(crate) spawner: Spawner,
@@ -153,20 +156,39 @@ impl Place {
         Inside { sandbox, output }
     }
 
-    /// A creation has milliseconds, whatever the machine: LAMBKIN_TEST_CREATIONS, for emulated ones, is how many may be
-    /// late before one is in time.
     async fn created(&self, spec: &Spec<'_>) -> Sandbox {
+        self.try_create(spec).await.expect("a sandbox")
+    }
+
+    /// A creation has milliseconds, whatever the machine: LAMBKIN_TEST_CREATIONS, for emulated ones, is how many may be
+    /// late before one is in time. What a late one leaves is gone before the next.
+    pub(crate) async fn try_create(&self, spec: &Spec<'_>) -> Result<Sandbox, Error> {
         let late_max = std::env::var("LAMBKIN_TEST_CREATIONS").ok();
         let late_max = late_max.map_or(0, |count| count.parse::<u32>().expect("a count"));
         for _ in 0..late_max {
+            let before = self.traces();
             match self.spawner.create(spec).await {
                 Err(Error::Creation { step, source }) if source.kind() == ErrorKind::TimedOut => {
                     println!("  too late: {step}");
+                    self.leaves_again(&before).await;
                 }
-                done => return done.expect("a sandbox"),
+                done => return done,
             }
         }
-        self.spawner.create(spec).await.expect("a sandbox")
+        self.spawner.create(spec).await
+    }
+
+    /// Resolves when there is no more than before.
+    async fn leaves_again(&self, before: &Traces) {
+        let began = Instant::now();
+        loop {
+            let now = self.traces();
+            if now.processes == before.processes && now.groups == before.groups {
+                return;
+            }
+            assert!(began.elapsed() < GONE_TIMEOUT, "{now:?} and not {before:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 

@@ -57,7 +57,8 @@ impl Place {
         inside
     }
 
-    async fn fresh(&self, template: &Sandbox) -> Inside {
+    /// The place of a clone.
+    pub(super) async fn fresh(&self, template: &Sandbox) -> Inside {
         self.sandbox_of(Spec {
             lineage: Lineage::CloneOf(template),
             ..self.spec()
@@ -168,7 +169,7 @@ pub(super) fn what_cannot_be_put_below_leaves_nothing() {
                 lineage: Lineage::CloneOf(&template.sandbox),
                 ..place.spec()
             };
-            match place.spawner.create(&below).await {
+            match place.try_create(&below).await {
                 Ok(fresh) => fresh.destroy().await,
                 Err(_) => failed += 1,
             }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use lambkin_sandbox::{Event, Lineage, Spec};
+use lambkin_sandbox::Event;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::place::{self, Inside, Place};
@@ -16,13 +16,7 @@ impl Place {
     /// The place of a clone, whose pid 1 has been led out of the control groups that clones enter.
     async fn elsewhere(&self, template: &Inside) -> Inside {
         let before = self.traces();
-        let lineage = Lineage::CloneOf(&template.sandbox);
-        let inside = self
-            .sandbox_of(Spec {
-                lineage,
-                ..self.spec()
-            })
-            .await;
+        let inside = self.fresh(&template.sandbox).await;
         let after = self.traces();
         let pid = after.processes.difference(&before.processes).next();
         let pid = pid.expect("its pid 1").to_string();
@@ -60,8 +54,11 @@ pub(super) fn who_hangs_on_the_way_is_given_up() {
         let told = cloned.expect_err("no clone").to_string();
         assert!(told.contains("make a clone's calls"), "{told}");
         assert!(began.elapsed() < Duration::from_secs(2), "{told}");
+        let mut clone = place.fresh(&template.sandbox).await;
         let began = Instant::now();
-        let mut clone = place.clone_of(&template.sandbox, LIVES).await;
+        let input = LIVES.as_bytes().to_vec();
+        let cloned = template.sandbox.clone_into(&clone.sandbox, input).await;
+        cloned.expect("a clone");
         assert_eq!(clone.end().await.0, "lives\n");
         assert!(began.elapsed() < Duration::from_secs(1));
         freezer.thaw().expect("thawed");
@@ -116,12 +113,7 @@ impl Place {
         let settled = process(only_child_of(keeper));
         let stays = "import time; time.sleep(60)";
         let clone = self.clone_of(&template.sandbox, stays).await;
-        let lineage = Lineage::CloneOf(&template.sandbox);
-        let fresh = Spec {
-            lineage,
-            ..self.spec()
-        };
-        let fresh = self.sandbox_of(fresh).await;
+        let fresh = self.fresh(&template.sandbox).await;
         kill_process(keeper, Signal::STOP).expect("stopped");
         let cloned = template.sandbox.clone_into(&fresh.sandbox, Vec::new());
         let cloned = tokio::time::timeout(Duration::from_millis(200), cloned);

@@ -31,6 +31,9 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
+        if let Ok(Some(status)) = self.child.try_wait() {
+            println!("the floor at {} had ended: {status}", self.address);
+        }
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
