@@ -2,11 +2,10 @@
 
 import base64
 import importlib._bootstrap_external as importing
-import time
 
-import pytest
 from harness.package import zip_files
 from harness.raw_zip import Entry, archive, link
+from harness.renewing import Renewing
 
 COMPILED = "/var/compiled/"
 # Imports what the event names; tells where its code was found, and which files were compiled for it.
@@ -73,34 +72,14 @@ def files(value):
 ALL = ["good", "folder.module", "bad", "warned", "escaped", "brought"]
 
 
-class Renewing:
-    """Gives a function new environments until its code is found compiled."""
-
-    def __init__(self, client, invoke, name):
-        self.client, self.invoke, self.name = client, invoke, name
-
-    def change(self, **settings):
-        self.client.update_function_configuration(FunctionName=self.name, **settings)
-        self.settled()
-
-    def settled(self):
-        while self.client.get_function_configuration(FunctionName=self.name)["LastUpdateStatus"] == "InProgress":
-            time.sleep(0.02)
-
-    def until_compiled(self, modules):
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            answer = self.invoke(self.name, modules, LogType="Tail")
-            if answer["Json"]["told"]["good"]["cached"].startswith(COMPILED):
-                return answer
-            self.change(Description=str(time.monotonic()))
-        pytest.fail("the code is not compiled")
+def is_compiled(found):
+    return found["told"]["good"]["cached"].startswith(COMPILED)
 
 
 def test_python_code_is_compiled_once_for_all_environments(client, deploy, invoke):
     name = deploy(files("first"))
     function = Renewing(client, invoke, name)
-    answer = function.until_compiled(ALL)
+    answer = function.until(ALL, is_compiled)
     found, told = answer["Json"], answer["Json"]["told"]
     tag = importing.cache_from_source("x.py")[len("__pycache__/x"):]
     line, text = 3, "raise ValueError('on purpose')"
@@ -125,7 +104,7 @@ def test_python_code_is_compiled_once_for_all_environments(client, deploy, invok
     client.update_function_code(FunctionName=name, ZipFile=zip_files(files("second")))
     function.settled()
     assert invoke(name, ["good"])["Json"]["told"]["good"]["value"] == ["second", True]
-    assert function.until_compiled(ALL)["Json"]["told"]["good"]["value"] == ["second", True]
+    assert function.until(ALL, is_compiled)["Json"]["told"]["good"]["value"] == ["second", True]
 
     for variables, value, cached in (
         ({"PYTHONOPTIMIZE": "1"}, ["second", False], f"/var/task/__pycache__/good{tag[:-4]}.opt-1.pyc"),
@@ -173,6 +152,6 @@ def test_what_a_package_holds_is_compiled_within_limits(client, deploy, invoke):
     libraries = {"Variables": {"LD_LIBRARY_PATH": "/var/lang/lib"}}
     name = deploy(archive(*odd, *many), MemorySize=1769, Environment=libraries)
     function = Renewing(client, invoke, name)
-    found = function.until_compiled(["good", "linked", "many.m499"])["Json"]
+    found = function.until(["good", "linked", "many.m499"], is_compiled)["Json"]
     assert found["compiled"] == ["/var/task/linked.py"]
     assert found["told"]["many.m499"]["value"] == 499

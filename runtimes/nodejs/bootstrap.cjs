@@ -7,6 +7,7 @@
 const fs = require('fs');
 const start = require('./lambkin-start.cjs'); // first: it notes when the runtime began
 const { RuntimeApi } = require('./lambkin-api.cjs');
+const compiled = require('./lambkin-compiled.cjs');
 const { current, logFailure, patchConsole } = require('./lambkin-console.cjs');
 const { InvokeStore, ofInvoke, setTrace } = require('./lambkin-context.cjs');
 const errors = require('./lambkin-errors.cjs');
@@ -44,6 +45,7 @@ async function main() {
   defineGlobals(modern, invokeStore);
   if (modern) current.requestId = invokeStore.getRequestId();
   else watchProcess();
+  compiled.use();
   start.begin();
   try {
     handler = await load(process.env.LAMBDA_TASK_ROOT ?? '/var/task', process.env._HANDLER ?? '', modern);
@@ -216,6 +218,7 @@ async function rehearse({ HANDLER, ROOT, Stage }) {
   try {
     patchConsole();
     defineGlobals(modern, invokeStore);
+    compiled.use();
     start.begin();
     handler = await load(ROOT, HANDLER, modern);
     stream = streaming(handler);

@@ -117,25 +117,25 @@ impl Trees {
         self.unzipped_bytes_max
     }
 
-    /// What an interpreter has compiled of this code.
-    pub(crate) fn compiled(&self, sha256: Digest, interpreter: &str) -> Compiled {
-        self.lock().claim(sha256, interpreter, Instant::now())
+    /// What has been compiled of this code for a target.
+    pub(crate) fn compiled(&self, sha256: Digest, target: &str) -> Compiled {
+        self.lock().claim(sha256, target, Instant::now())
     }
 
     /// The code that was claimed, as long as it is here and nobody else has compiled it.
-    pub(crate) fn claimed(&self, sha256: Digest, interpreter: &str) -> Option<CodeTree> {
-        self.lock().claimed(sha256, interpreter)
+    pub(crate) fn claimed(&self, sha256: Digest, target: &str) -> Option<CodeTree> {
+        self.lock().claimed(sha256, target)
     }
 
     /// Nobody compiles what was claimed. It may be claimed again from then on, or never as long as the code is here.
-    pub(crate) fn unclaim(&self, sha256: Digest, interpreter: &str, again: Option<Instant>) {
-        self.lock().unclaim(sha256, interpreter, again);
+    pub(crate) fn unclaim(&self, sha256: Digest, target: &str, again: Option<Instant>) {
+        self.lock().unclaim(sha256, target, again);
     }
 
     /// Keeps what was claimed, if its code is here still, at most as long as that. False if there is no room for it.
-    pub(crate) fn keep_compiled(&self, sha256: Digest, interpreter: &str, tree: CodeTree) -> bool {
+    pub(crate) fn keep_compiled(&self, sha256: Digest, target: &str, tree: CodeTree) -> bool {
         let bytes = tree.bytes();
-        self.lock().keep_compiled(sha256, interpreter, tree, bytes)
+        self.lock().keep_compiled(sha256, target, tree, bytes)
     }
 
     /// The place where all who want this tree meet; the first of them fills it.

@@ -1,4 +1,4 @@
-//! The compiled form of packages of Python functions, made while nobody waits, so that environments need not compile.
+//! The compiled form of packages of Python and Node.js functions, made while nobody waits, so that environments need not compile.
 //!
 //! ```text
 //! a function is deployed, or an environment is made ──▶ there ──▶ mounted beside the code
@@ -16,15 +16,13 @@ mod compiler;
 
 use crate::code::{self, Compiled};
 use crate::environment::Host;
-use crate::runtimes::Launch;
-use lambkin_model::{Function, Runtime};
+use crate::runtimes::{Compiling, Launch};
+use lambkin_model::Function;
 use lambkin_sandbox::CodeTree;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
-/// Less is compiled in a few milliseconds, and not worth a process and a mount.
-const WORTH_BYTES: u64 = 4 << 10;
 /// Compiled at one time: more would only share the cores, which environments need.
 const AT_ONE_TIME: usize = 1;
 /// Packages that wait for their turn; others are asked for again with their next environment.
@@ -109,12 +107,14 @@ pub(crate) fn beside(
     launch: &Launch,
     code: CodeTree,
 ) -> CodeTree {
-    let is_python = matches!(function.settings.runtime, Runtime::Python { .. });
-    if !is_python || code.bytes() < WORTH_BYTES {
+    let Some(compiling) = launch.compiling.as_ref() else {
+        return code;
+    };
+    if code.bytes() < compiling.worth_bytes {
         return code;
     }
     let sha256 = function.code.sha256;
-    match host.trees.compiled(sha256, &launch.version) {
+    match host.trees.compiled(sha256, &compiling.target) {
         Compiled::There(compiled) => code.with_compiled(&compiled),
         Compiled::Nothing => code,
         Compiled::Claimed => {
@@ -122,6 +122,7 @@ pub(crate) fn beside(
                 function: Arc::downgrade(function),
                 sha256,
                 launch: launch.clone(),
+                compiling: compiling.clone(),
             };
             let host_of_it = Arc::clone(host);
             host.filler.spawn(async move {
@@ -148,6 +149,7 @@ struct Claim {
     function: Weak<Function>,
     sha256: [u8; 32],
     launch: Launch,
+    compiling: Compiling,
 }
 
 impl Claim {
@@ -157,7 +159,7 @@ impl Claim {
         };
         let again = why.again_after().map(|after| Instant::now() + after);
         let trees = &host.trees;
-        trees.unclaim(self.sha256, &self.launch.version, again);
+        trees.unclaim(self.sha256, &self.compiling.target, again);
         if let Some(function) = self.function.upgrade()
             && why.is_worth_a_line()
         {
@@ -178,19 +180,19 @@ impl Claim {
         let _ = tokio::time::timeout(HOLD_OFF_MAX, nobody_waits).await;
         let compiled = tokio::time::timeout(TIME_MAX, self.compile(host)).await;
         let compiled = compiled.unwrap_or(Err(NotCompiled::TooSlow))?;
-        // It is mostly something else than Python's code.
-        if compiled.bytes() < WORTH_BYTES {
+        // It is mostly something else than code of the runtime's language.
+        if compiled.bytes() < self.compiling.worth_bytes {
             return Err(NotCompiled::NotWorth);
         }
-        let (trees, interpreter) = (&host.trees, &self.launch.version);
-        match trees.keep_compiled(self.sha256, interpreter, compiled) {
+        let (trees, target) = (&host.trees, &self.compiling.target);
+        match trees.keep_compiled(self.sha256, target, compiled) {
             true => Ok(()),
             false => Err(NotCompiled::NoRoom),
         }
     }
 
     async fn compile(&self, host: &Host) -> Result<CodeTree, NotCompiled> {
-        let code = host.trees.claimed(self.sha256, &self.launch.version);
+        let code = host.trees.claimed(self.sha256, &self.compiling.target);
         let (Some(function), Some(code)) = (self.function.upgrade(), code) else {
             return Err(NotCompiled::Unwanted);
         };
@@ -201,7 +203,7 @@ impl Claim {
         drop(function);
         let sandbox = host.spawner.create(&spec).await?;
         let bytes_max = host.trees.unzipped_bytes_max();
-        let package = compiler::run(sandbox, &self.launch, bytes_max).await?;
+        let package = compiler::run(sandbox, &self.compiling, bytes_max).await?;
         Ok(host.trees.unpack(&package).await?)
     }
 }

@@ -14,6 +14,9 @@ pub(super) type Digest = [u8; 32];
 /// When the code was used whose last function is gone: before all other.
 const LONG_AGO: u64 = 0;
 
+/// Of one tree the compiled forms for so many targets are known; more are as many sizes of memory as its functions had.
+const TARGETS_MAX: usize = 16;
+
 /// What there is of a tree in its compiled form.
 pub(crate) enum Compiled<T> {
     There(T),
@@ -34,7 +37,7 @@ struct Entry<T> {
     cell: Arc<OnceCell<T>>,
     /// 0 until the tree is there.
     bytes: u64,
-    /// By interpreter.
+    /// By target: an interpreter with its flags.
     compiled: HashMap<String, Form<T>>,
     used: u64,
 }
@@ -117,11 +120,11 @@ impl<T: Clone> Cache<T> {
         }
     }
 
-    pub(super) fn claim(&mut self, sha256: Digest, interpreter: &str, now: Instant) -> Compiled<T> {
+    pub(super) fn claim(&mut self, sha256: Digest, target: &str, now: Instant) -> Compiled<T> {
         let Some(entry) = self.cells.get_mut(&sha256) else {
             return Compiled::Nothing;
         };
-        match entry.compiled.get(interpreter) {
+        match entry.compiled.get(target) {
             Some(Form::Kept { tree, .. }) => return Compiled::There(tree.clone()),
             Some(Form::Claimed) => return Compiled::Nothing,
             Some(Form::Failed(again)) if again.is_none_or(|again| now < again) => {
@@ -129,20 +132,24 @@ impl<T: Clone> Cache<T> {
             }
             Some(Form::Failed(_)) | None => {}
         }
-        entry.compiled.insert(interpreter.to_owned(), Form::Claimed);
+        if entry.compiled.len() >= TARGETS_MAX {
+            let forms = &mut entry.compiled;
+            forms.retain(|_, form| matches!(form, Form::Claimed));
+        }
+        entry.compiled.insert(target.to_owned(), Form::Claimed);
         Compiled::Claimed
     }
 
     /// The code of a claim, if both are there still.
-    pub(super) fn claimed(&self, sha256: Digest, interpreter: &str) -> Option<T> {
+    pub(super) fn claimed(&self, sha256: Digest, target: &str) -> Option<T> {
         let entry = self.cells.get(&sha256)?;
-        let form = entry.compiled.get(interpreter)?;
+        let form = entry.compiled.get(target)?;
         matches!(form, Form::Claimed).then(|| entry.cell.get().cloned())?
     }
 
     /// Ends a claim for want of what it was for.
-    pub(super) fn unclaim(&mut self, sha256: Digest, interpreter: &str, again: Option<Instant>) {
-        if let Some(form) = self.claim_of(sha256, interpreter) {
+    pub(super) fn unclaim(&mut self, sha256: Digest, target: &str, again: Option<Instant>) {
+        if let Some(form) = self.claim_of(sha256, target) {
             *form = Form::Failed(again);
         }
     }
@@ -151,25 +158,25 @@ impl<T: Clone> Cache<T> {
     pub(super) fn keep_compiled(
         &mut self,
         sha256: Digest,
-        interpreter: &str,
+        target: &str,
         tree: T,
         bytes: u64,
     ) -> bool {
-        if self.claim_of(sha256, interpreter).is_none() {
+        if self.claim_of(sha256, target).is_none() {
             return true;
         }
         while self.is_over(bytes) && self.drop_code(sha256, LONG_AGO) {}
         if self.is_over(bytes) {
             return false;
         }
-        if let Some(form) = self.claim_of(sha256, interpreter) {
+        if let Some(form) = self.claim_of(sha256, target) {
             *form = Form::Kept { tree, bytes };
         }
         true
     }
 
-    fn claim_of(&mut self, sha256: Digest, interpreter: &str) -> Option<&mut Form<T>> {
-        let form = self.cells.get_mut(&sha256)?.compiled.get_mut(interpreter)?;
+    fn claim_of(&mut self, sha256: Digest, target: &str) -> Option<&mut Form<T>> {
+        let form = self.cells.get_mut(&sha256)?.compiled.get_mut(target)?;
         matches!(form, Form::Claimed).then_some(form)
     }
 
@@ -221,8 +228,8 @@ mod tests {
         keys
     }
 
-    fn claim(cache: &mut Cache<u8>, key: u8, interpreter: &str) -> Compiled<u8> {
-        cache.claim([key; 32], interpreter, Instant::now())
+    fn claim(cache: &mut Cache<u8>, key: u8, target: &str) -> Compiled<u8> {
+        cache.claim([key; 32], target, Instant::now())
     }
 
     fn compiled(cache: &mut Cache<u8>, key: u8, bytes: u64) -> bool {
@@ -269,6 +276,20 @@ mod tests {
         assert!(cache.keep_compiled([1; 32], "3.12", 7, 1));
         assert!(matches!(claim(&mut cache, 1, "3.12"), Compiled::Nothing));
         assert_eq!(keys(&cache), [2]);
+    }
+
+    #[test]
+    fn forms_for_many_targets_are_forgotten_and_claims_never() {
+        let mut cache = Cache::new(100);
+        filled(&mut cache, 1, 10);
+        assert!(compiled(&mut cache, 1, 10));
+        for target in 1..TARGETS_MAX {
+            assert!(has_compiled(&mut cache, 1));
+            claim(&mut cache, 1, &target.to_string());
+        }
+        claim(&mut cache, 1, "one more");
+        assert_eq!(cache.claimed([1; 32], "1"), Some(1));
+        assert!(!has_compiled(&mut cache, 1));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::NotCompiled;
 use crate::environment::Output;
 use crate::reserve::Recipe;
-use crate::runtimes::Launch;
+use crate::runtimes::{Compiling, Launch};
 use lambkin_model::Settings;
 use lambkin_sandbox::{self as sandbox, CodeTree, Event, Exit, Sandbox, Spec};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) fn spec(launch: &Launch, settings: &Settings, code: CodeTree) -> Spec
 /// All that is compiled of the sandbox's code: at most what may be unpacked.
 pub(super) async fn run(
     mut sandbox: Sandbox,
-    launch: &Launch,
+    compiling: &Compiling,
     unpacked_bytes_max: u64,
 ) -> Result<Vec<u8>, NotCompiled> {
     let limited = sandbox.set_cpu_limit(Some(MILLICORES));
@@ -41,7 +41,7 @@ pub(super) async fn run(
     drop(sandbox.take_listener());
     let compiled_bytes_max = unpacked_bytes_max.min(BYTES_MAX);
     let mut written = Written::new(compiled_bytes_max + HEADERS_BYTES_MAX);
-    let program = launch.compiler(compiled_bytes_max, TIME_MAX);
+    let program = compiling.program(compiled_bytes_max, TIME_MAX);
     sandbox.start(&program).await?;
     let mut is_over = false;
     let event = loop {

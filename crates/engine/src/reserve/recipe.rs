@@ -94,6 +94,7 @@ mod tests {
             env: vec![("PATH".into(), "/bin".into())],
             version: "nodejs:22".into(),
             nearest_note: None,
+            compiling: None,
         };
         let own: BTreeMap<_, _> = variables
             .iter()

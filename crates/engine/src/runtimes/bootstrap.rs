@@ -17,9 +17,11 @@ const PYTHON: &[(&str, &[u8])] = embedded!("python":
     "bootstrap.py" "_lambkin_api.py" "_lambkin_compile.py" "_lambkin_compiled.py" "_lambkin_context.py" "_lambkin_failure.py" "_lambkin_json.py" "_lambkin_logging.py"
     "_lambkin_runtime.py" "_lambkin_snapshot.py" "_lambkin_start.py" "_lambkin_wait.py" "snapshot_restore_py.py");
 const NODE: &[(&str, &[u8])] = embedded!("nodejs":
-    "bootstrap.cjs" "lambkin-api.cjs" "lambkin-console.cjs" "lambkin-context.cjs" "lambkin-errors.cjs"
-    "lambkin-handler.cjs" "lambkin-rehearsal.cjs" "lambkin-start.cjs" "lambkin-stream.cjs" "lambkin-wait.cjs");
-const NODE_REHEARSED: &[(&str, &[u8])] = embedded!("nodejs": "lambkin-rehearsed.js");
+    "bootstrap.cjs" "lambkin-api.cjs" "lambkin-compiled.cjs" "lambkin-console.cjs" "lambkin-context.cjs" "lambkin-errors.cjs"
+    "lambkin-handler.cjs" "lambkin-rehearsal.cjs" "lambkin-script.cjs" "lambkin-start.cjs" "lambkin-stream.cjs" "lambkin-wait.cjs");
+/// What is no part of that one file.
+const NODE_ALONE: &[(&str, &[u8])] = embedded!("nodejs":
+    "lambkin-compile.cjs" "lambkin-rehearsed.js" "lambkin-script.cjs" "lambkin-zip.cjs");
 const NODE_FILE: &str = "bootstrap.cjs";
 const NODE_ENTRY: &str = "/var/runtime/bootstrap.cjs";
 /// Modules that Debian's Node.js loads from outside its binary.
@@ -47,7 +49,7 @@ impl Files {
         write_all(&files.python, PYTHON)?;
         let whole = bundle(NODE_FILE, NODE);
         write_all(&files.node, &[(NODE_FILE, &whole)])?;
-        write_all(&files.node, NODE_REHEARSED)?;
+        write_all(&files.node, NODE_ALONE)?;
         // The SDK's tree is bound over this one.
         folder(&files.node.join("node_modules"))?;
         folder(&files.empty)?;

@@ -5,6 +5,7 @@
 
 use super::Launch;
 use super::bootstrap::Files;
+use super::compiling::Compiling;
 use super::interpreter::Interpreter;
 use lambkin_model::Runtime;
 use lambkin_sandbox::{Bind, Root};
@@ -16,6 +17,10 @@ const LIBRARY_PATH: &str = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/ru
 const PATH: &str = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin";
 /// A function's heap leaves this part of its memory to the rest of Node.js.
 const NODE_HEAP_PERCENT: u32 = 85;
+/// Less of Python is compiled in a few milliseconds, and not worth a process and a mount.
+const PYTHON_WORTH_BYTES: u64 = 4 << 10;
+/// Node.js compiles what is called; to have less than this found takes as long.
+const NODE_WORTH_BYTES: u64 = 128 << 10;
 /// The machine's own Node.js, and the modules of Debian's that are not inside its binary.
 const SYSTEM_NODE: &str = "/usr/bin/node";
 const DEBIAN_BUILTINS: &str = "/usr/share/nodejs";
@@ -44,6 +49,7 @@ pub(super) fn provided(runtime: Runtime, files: &Files) -> Launch {
         }
         .to_owned(),
         nearest_note: None,
+        compiling: None,
     }
 }
 
@@ -81,19 +87,23 @@ pub(super) fn python(
     if runtime >= (Runtime::Python { minor: 12 }) {
         env.extend(variables(&[("LC_CTYPE", "C.UTF-8")]));
     }
-    let argv = vec![
-        format!("/var/lang/bin/{name}"),
-        // The bootstrap does what matters of the `site` module, in less time.
-        "-S".to_owned(),
-        "/var/runtime/bootstrap.py".to_owned(),
-    ];
+    // The bootstrap does what matters of the `site` module, in less time.
+    let interpreter = [format!("/var/lang/bin/{name}"), "-S".to_owned()];
+    let version = format!("python:{}", one.version);
+    let compiling = Compiling {
+        // Without PYTHONPATH, the script's folder and the user's packages.
+        argv: command(&interpreter, &["-I", "/var/runtime/_lambkin_compile.py"]),
+        target: version.clone(),
+        worth_bytes: PYTHON_WORTH_BYTES,
+    };
     Launch {
         root: Root { binds },
         waits: true,
-        argv,
+        argv: command(&interpreter, &["/var/runtime/bootstrap.py"]),
         env,
-        version: format!("python:{}", one.version),
+        version,
         nearest_note: None,
+        compiling: Some(compiling),
     }
 }
 
@@ -124,23 +134,34 @@ pub(super) fn node(
         "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
     );
     let heap_mb = memory_mb * NODE_HEAP_PERCENT / 100;
-    let argv = vec![
-        "/var/lang/bin/node".to_owned(),
-        format!("--max-old-space-size={heap_mb}"),
-        files.node_entry().to_owned(),
-    ];
+    let heap = format!("--max-old-space-size={heap_mb}");
+    let version = format!("nodejs:{}", one.version);
+    let target = format!("{version} {heap}");
+    let interpreter = ["/var/lang/bin/node".to_owned(), heap];
+    let compiling = Compiling {
+        argv: command(&interpreter, &["/var/runtime/lambkin-compile.cjs"]),
+        // V8 takes nothing that was made with other flags.
+        target,
+        worth_bytes: NODE_WORTH_BYTES,
+    };
     Launch {
         root: Root { binds },
         waits: true,
-        argv,
+        argv: command(&interpreter, &[files.node_entry()]),
         env: variables(&[
             ("PATH", PATH),
             ("LD_LIBRARY_PATH", LIBRARY_PATH),
             ("NODE_PATH", &node_path),
         ]),
-        version: format!("nodejs:{}", one.version),
+        version,
         nearest_note: None,
+        compiling: Some(compiling),
     }
+}
+
+fn command(interpreter: &[String; 2], more: &[&str]) -> Vec<String> {
+    let more = more.iter().map(|one| (*one).to_owned());
+    interpreter.iter().cloned().chain(more).collect()
 }
 
 /// A Python that was built with a shared library has it beside its `lib` folder's own.

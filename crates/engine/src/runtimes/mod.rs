@@ -9,6 +9,7 @@
 mod bootstrap;
 mod bundle;
 mod bytecode;
+mod compiling;
 mod discovery;
 mod exec_wrapper;
 mod interpreter;
@@ -16,14 +17,14 @@ mod launch;
 mod nearest;
 mod sdk;
 
+pub(crate) use compiling::Compiling;
 use interpreter::{Interpreter, Language};
 use lambkin_model::Runtime;
-use lambkin_sandbox::{Program, Root};
+use lambkin_sandbox::Root;
 use sha2::{Digest, Sha256};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What the operator sets.
 #[derive(Clone, Debug, Default)]
@@ -83,30 +84,8 @@ pub struct Launch {
     pub version: String,
     /// A line for the log when it is not the version asked for.
     pub nearest_note: Option<String>,
-}
-
-impl Launch {
-    /// The same interpreter as a program that compiles what is in /var/task: at most so many bytes, and for so long. It
-    /// looks for nothing there, neither for libraries nor for modules. Python's alone.
-    pub(crate) fn compiler(&self, bytes_max: u64, time_max: Duration) -> Program {
-        let more = [
-            // Without PYTHONPATH, the script's folder and the user's packages.
-            "-I".to_owned(),
-            "/var/runtime/_lambkin_compile.py".to_owned(),
-            bytes_max.to_string(),
-            time_max.as_secs().to_string(),
-        ];
-        let interpreter = self.argv.iter().take(2).cloned();
-        let libraries = (
-            "LD_LIBRARY_PATH".to_owned(),
-            launch::OWN_LIBRARIES.to_owned(),
-        );
-        Program {
-            argv: interpreter.chain(more).collect(),
-            env: vec![libraries],
-            cwd: "/".to_owned(),
-        }
-    }
+    /// Who compiles its packages beforehand, if that can be done.
+    pub compiling: Option<Compiling>,
 }
 
 /// A runtime that this machine cannot run.

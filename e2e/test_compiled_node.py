@@ -1,0 +1,114 @@
+"""Node.js's code is compiled once for all environments, and nobody can tell but by the time."""
+
+from pathlib import Path
+
+from harness.package import zip_files
+from harness.raw_zip import Entry, archive, link
+from harness.renewing import Renewing
+
+INDEX = (Path(__file__).parent / "inside/loading.cjs").read_text()
+# Enough for a file to be worth it; it notes from where it was called.
+BULK = "".join(f"function function{i}(a, b) {{ return [a, b, {i}, () => function{i}]; }}\n" for i in range(250))
+BULK += "module.loadedIn = new Error().stack;\n"
+MAP = ("data:application/json;base64,"
+       "eyJ2ZXJzaW9uIjozLCJzb3VyY2VzIjpbIm9yaWdpbmFsLnRzIl0sIm5hbWVzIjpbXSwibWFwcGluZ3MiOiJBQUFBIn0=")
+FILES = {
+    "around.js": "module.exports = [this === exports, arguments.length, arguments.callee.toString().slice(0, 99), __filename,"
+                 " __dirname, require.main.id, require.main === module, module.parent.id, require.resolve('./early')];",
+    "circle.js": "exports.early = 1; exports.seen = require('./back');",
+    "back.js": "module.exports = Object.keys(require('./circle'));",
+    "folder/other.cjs": "module.exports = [__filename, require('../data.json'), require('module')._cache === require.cache];",
+    "early.js": "module.exports = 'one'; return 'and no more';",
+    "entry.js": "module.exports = require('one');",
+    "node_modules/one/index.js": "module.exports = [__filename, module.paths];",
+    "fails.js": "function deep() { throw new Error(`on purpose ${(globalThis.times = (globalThis.times ?? 0) + 1)}`); }\ndeep();",
+    "imports.js": "exports.name = 'imports'; exports.file = () => import('./early.js');\n"
+                  "exports.module = () => import('./module.mjs'); exports.missing = () => import('./missing.mjs');",
+    "invalid.js": "exports.before = 1;\nlet this is no JavaScript;",
+    "mapped.js": "module.exports = () => Boolean(require('module').findSourceMap(__filename));",
+    "named.js": "module.exports = () => [function a() {}, class B {}, exports.c = () => 1].map(String);",
+    "raises.js": "'use strict';\nexports.handler = () => {\n  throw new Error('on purpose');\n};",
+    "strict.js": "'use strict'; module.exports = (function () { return this === undefined; })();",
+    "wrapped.js": "exports.wrapped = 1;",
+}
+# What is loaded to its end without being in the way. With Node.js 20 what imports is not compiled.
+COMPILED = sorted({*FILES, "one-line.js", "value.js"} - {"early.js", "fails.js", "imports.js", "invalid.js", "wrapped.js"})
+
+
+def files(value):
+    texts = {name: f"{text}\n{BULK}" for name, text in FILES.items()}
+    return texts | {
+        "index.js": INDEX,
+        "data.json": '{"json": true}',
+        "mapped.js": f"{texts['mapped.js']}//# sourceMappingURL={MAP}\n",
+        "module.mjs": "export const inside = 1;",
+        "one-line.js": "exports.place = new Error().stack.split('\\n')[1];" + BULK.replace("\n", " "),
+        "shebang.js": f"#!/usr/bin/env node\nexports.place = new Error().stack.split('\\n')[1];\n{BULK}",
+        "small.js": "exports.stack = new Error().stack;",
+        "value.js": f"module.exports = '{value}';\n{BULK}",
+    }
+
+
+def test_code_of_node_js_is_compiled_once_for_all_environments(client, deploy, invoke):
+    name = deploy(files("first"), "node")
+    first = invoke(name, {})["Json"]
+    assert (first["value"], first["compiled"]) == ("first", [])
+    seen = first["seen"]
+    assert "exports.handler (/var/task/raises.js:3:9)" in seen["raised"] and seen["otherText"] == ["one", "two"]
+    function = Renewing(client, invoke, name)
+    found = function.until({}, lambda found: found["compiled"])["Json"]
+    assert found["compiled"] == COMPILED
+    assert found["seen"] == seen
+
+    # Of changed code nothing is taken that was compiled before, though it is as long.
+    client.update_function_code(FunctionName=name, ZipFile=zip_files(files("other")))
+    function.settled()
+    assert invoke(name, {})["Json"]["value"] == "other"
+    assert function.until({}, lambda found: found["compiled"])["Json"]["value"] == "other"
+
+    for variables, mapped, compiled in (
+        ({"NODE_OPTIONS": "--enable-source-maps"}, True, COMPILED),
+        # V8 takes the first for none of its own, and is offered no other.
+        ({"NODE_OPTIONS": "--jitless"}, False, ["around.js"]),
+        ({"NODE_COMPILE_CACHE": "/tmp/mine"}, False, []),
+        ({"NODE_V8_COVERAGE": "/tmp/mine"}, True, []),
+    ):
+        function.change(Environment={"Variables": variables})
+        found = invoke(name, {})["Json"]
+        assert (found["seen"]["map"], found["compiled"]) == (mapped, compiled), variables
+    # Another size of memory is another heap, and that is another flag of V8's.
+    function.change(Environment={"Variables": {}}, MemorySize=640)
+    assert function.until({}, lambda found: found["compiled"])["Json"] == found | {"compiled": COMPILED, "seen": seen}
+
+
+def test_what_a_package_of_node_js_holds_is_compiled_within_limits(client, deploy, invoke):
+    ends = b"process.exit(0);\n" + BULK.encode()
+    odd = [
+        Entry(b"index.js", INDEX.encode()),
+        link(b"linked.js", b"value.js"),
+        link(b"loop", b"."),
+        link(b"none.js", b"nothing"),
+        Entry(b"folder.js/", b""),
+        Entry(b"n" * 252 + b".js", BULK.encode()),
+        Entry(b"d/" * 127 + b"x.js", BULK.encode()),
+        Entry(b"\xff\xfe\\..\n.js", BULK.encode()),
+        Entry(b"huge.js", b" " * (17 << 20)),
+        Entry(b"deep.js", b"[" * 4_000_000),
+        Entry(b"nested.js", b"() => " * 100_000 + b"1"),
+        Entry(b"dense.js", b"a=>a;" * 800_000),
+        Entry(b"text.js", b"\xff\0\xed\xa0\x80" * 9_000),
+        # Nothing of it runs: not what ends, nor what would be outside of what is put around it.
+        Entry(b"ends.js", ends),
+        Entry(b"leaves.js", b"});\n" + ends + b"(function () {"),
+        Entry(b"inspector.js", ends),
+        Entry(b"node_modules/zlib/index.js", ends),
+        Entry(b"package.json", b'{"main": 1, "type": "commonjs", "imports": "ends.js"}'),
+        # No program starts that takes these for its libraries.
+        Entry(b"libc.so.6", b"no library"),
+        Entry(b"lib/libz.so.1", b"no library"),
+    ]
+    plain = [Entry(name.encode(), text.encode()) for name, text in files("here").items() if name != "index.js"]
+    libraries = {"Variables": {"LD_LIBRARY_PATH": "/var/lang/lib"}}
+    name = deploy(archive(*odd, *plain), "node", MemorySize=1769, Environment=libraries)
+    found = Renewing(client, invoke, name).until({}, lambda found: found["compiled"])["Json"]
+    assert (found["value"], found["compiled"]) == ("here", COMPILED)

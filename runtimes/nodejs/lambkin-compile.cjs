@@ -1,0 +1,132 @@
+// Compiles the CommonJS files of a package, and writes what V8 would cache of them as a zip to the standard output.
+//
+// Runs in a sandbox of its own, before the function does, and runs nothing of it. Files that do not compile are left out:
+// whoever loads them is told so then.
+'use strict';
+
+const fs = require('fs');
+const path = require('path');
+const { compileFunction } = require('vm');
+const { crc32 } = require('zlib');
+
+const { importModuleDynamically, script } = require('./lambkin-script.cjs');
+const { ZipWriter } = require('./lambkin-zip.cjs');
+
+const TASK = '/var/task';
+const PARAMETERS = ['exports', 'require', 'module', '__filename', '__dirname'];
+const SUFFIXES = ['.js', '.cjs'];
+// Smaller files are compiled about as fast as anything is read; larger ones, and what comes of those, are data as a rule.
+const SOURCE_BYTES_MIN = 8 << 10;
+const SOURCE_BYTES_MAX = 12 << 20;
+const COMPILED_BYTES_MAX = 16 << 20;
+// Of larger files much never runs, and to load its compiled form takes longer than to compile what does.
+const WHOLE_LETTERS_MAX = 4 << 20;
+// Each takes up to 2 KB meanwhile.
+const FUNCTIONS_MAX = 100_000;
+// How they begin, and some blocks.
+const FUNCTION = /=>|\)\s*\{/g;
+const FILES_MAX = 10_000;
+// Until then what is taken from a cache forgets how to import.
+const FIRST_THAT_IMPORTS = 22;
+const IMPORT = /\bimport\s*[(/]/;
+const MAP = '\n//# sourceMappingURL=';
+// Names a file otherwise, which Node.js would note.
+const NAME = '//# sourceURL=';
+
+const imports = parseInt(process.versions.node, 10) >= FIRST_THAT_IMPORTS;
+
+function main(bytesMax, secondsMax) {
+  const ends = performance.now() + secondsMax * 1000;
+  const zip = new ZipWriter((bytes) => writeAll(1, bytes));
+  // Node.js before 20.12 and 20.15 has none of these.
+  if (importModuleDynamically !== undefined && crc32 !== undefined) addAll(zip, bytesMax, ends);
+  zip.end();
+}
+
+function addAll(zip, bytesMax, ends) {
+  const compiler = new Compiler();
+  const index = [];
+  let left = bytesMax;
+  for (const file of sources(TASK)) {
+    const compiled = compiler.compile(file);
+    if (compiled === undefined) continue;
+    const { data, ...entry } = compiled;
+    left -= data.length;
+    if (left < 0 || performance.now() > ends || index.length === FILES_MAX) break;
+    const at = String(index.length);
+    zip.add(at, data);
+    index.push([file, { at, ...entry }]);
+  }
+  if (index.length > 0) zip.add('index.json', Buffer.from(JSON.stringify(index)));
+}
+
+function writeAll(descriptor, bytes) {
+  for (let at = 0; at < bytes.length; ) at += fs.writeSync(descriptor, bytes, at);
+}
+
+// The nearest first: there may be no time for all.
+function* sources(folder) {
+  const folders = [];
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+    const file = path.join(folder, entry.name);
+    if (entry.isDirectory()) folders.push(file);
+    else if (entry.isFile() && SUFFIXES.includes(path.extname(file)) && isTaken(file)) yield file;
+  }
+  for (const one of folders) yield* sources(one);
+}
+
+function isTaken(file) {
+  const { size } = fs.statSync(file);
+  return size >= SOURCE_BYTES_MIN && size <= SOURCE_BYTES_MAX;
+}
+
+function hasTooManyFunctions(source) {
+  const functions = source.matchAll(FUNCTION);
+  for (let count = 0; count <= FUNCTIONS_MAX; count += 1) if (functions.next().done) return false;
+  return true;
+}
+
+class Compiler {
+  #session = new (require('inspector').Session)();
+  #parsed;
+
+  constructor() {
+    this.#session.connect();
+    this.#session.on('Debugger.scriptParsed', ({ params }) => (this.#parsed = params.scriptId));
+    this.#session.post('Debugger.enable');
+  }
+
+  // What V8 would cache, and all that is said of it to who uses it. Nothing if there is no use in it.
+  compile(file) {
+    const source = fs.readFileSync(file, 'utf8');
+    const isImporting = IMPORT.test(source);
+    if (source.includes(NAME) || (isImporting && !imports) || hasTooManyFunctions(source)) return undefined;
+    const data = this.#compile(source, file)?.createCachedData();
+    if (data === undefined || data.length > COMPILED_BYTES_MAX) return undefined;
+    const map = source.lastIndexOf(MAP);
+    return { data, crc: crc32(source), map: map < 0 ? null : map + 1, imports: isImporting };
+  }
+
+  #compile(source, file) {
+    let compiled;
+    try {
+      // What is no body of a function could run outside of the one that is put around it.
+      compileFunction(source, PARAMETERS);
+      compiled = script(source, file);
+    } catch {
+      return undefined;
+    }
+    // It only is the function, and V8 tells of it then.
+    compiled.runInThisContext();
+    if (source.length <= WHOLE_LETTERS_MAX) this.#compileFunctions();
+    return compiled;
+  }
+
+  // V8 compiles a function when it is called first, or when a debugger wants to know where it could stop.
+  #compileFunctions() {
+    const start = { scriptId: this.#parsed, lineNumber: 0, columnNumber: 0 };
+    this.#session.post('Debugger.getPossibleBreakpoints', { start });
+  }
+}
+
+main(Number(process.argv[2]), Number(process.argv[3]));
