@@ -26,7 +26,7 @@ FILES = {
                   "exports.module = () => import('./module.mjs'); exports.missing = () => import('./missing.mjs');",
     "invalid.js": "exports.before = 1;\nlet this is no JavaScript;",
     "mapped.js": "module.exports = () => Boolean(require('module').findSourceMap(__filename));",
-    "named.js": "module.exports = () => [function a() {}, class B {}, exports.c = () => 1].map(String);",
+    "named.js": "module.exports = () => [function a() {}, class B {}, exports.c = () => '//# sourceURL='].map(String);",
     "raises.js": "'use strict';\nexports.handler = () => {\n  throw new Error('on purpose');\n};",
     "strict.js": "'use strict'; module.exports = (function () { return this === undefined; })();",
     "wrapped.js": "exports.wrapped = 1;",

@@ -30,8 +30,8 @@ const FILES_MAX = 10_000;
 const FIRST_THAT_IMPORTS = 22;
 const IMPORT = /\bimport\s*[(/]/;
 const MAP = '\n//# sourceMappingURL=';
-// Names a file otherwise, which Node.js would note.
-const NAME = '//# sourceURL=';
+// A comment that names the file otherwise, which Node.js would note. Others have it in a string.
+const NAME = /^[ \t]*\/\/[#@] sourceURL=/m;
 
 const imports = parseInt(process.versions.node, 10) >= FIRST_THAT_IMPORTS;
 
@@ -48,11 +48,12 @@ function addAll(zip, bytesMax, ends) {
   const index = [];
   let left = bytesMax;
   for (const file of sources(TASK)) {
+    if (performance.now() > ends || index.length === FILES_MAX) break;
     const compiled = compiler.compile(file);
     if (compiled === undefined) continue;
     const { data, ...entry } = compiled;
     left -= data.length;
-    if (left < 0 || performance.now() > ends || index.length === FILES_MAX) break;
+    if (left < 0) break;
     const at = String(index.length);
     zip.add(at, data);
     index.push([file, { at, ...entry }]);
@@ -100,7 +101,7 @@ class Compiler {
   compile(file) {
     const source = fs.readFileSync(file, 'utf8');
     const isImporting = IMPORT.test(source);
-    if (source.includes(NAME) || (isImporting && !imports) || hasTooManyFunctions(source)) return undefined;
+    if (NAME.test(source) || (isImporting && !imports) || hasTooManyFunctions(source)) return undefined;
     const data = this.#compile(source, file)?.createCachedData();
     if (data === undefined || data.length > COMPILED_BYTES_MAX) return undefined;
     const map = source.lastIndexOf(MAP);
