@@ -1,14 +1,15 @@
-//! The compiled form of packages of Python and Node.js functions, made while nobody waits, so that environments need not compile.
+//! The compiled form of packages of Python and Node.js functions, made while nobody waits, so that environments need
+//! not compile.
 //!
 //! ```text
 //! a function is deployed, or an environment is made ──▶ there ──▶ mounted beside the code
-//!   └── not there: claimed ──▶ its turn comes, and for a moment, or after a while, no environment is being made
+//!   └── not there: claimed ──▶ a second later its turn comes, and for a moment, or after a while, no environment is being made
 //!         ──▶ sandbox with the code, whose interpreter compiles it and runs nothing of it (`compiler`) ──▶ zip
 //!         ──▶ unpacked as any package ──▶ kept with the code it was made of (`code`)
 //! ```
 //! It is made of the code alone: no variables, no network, no other function. What comes out is believed as little as the
 //! code is, and is only ever mounted beside exactly that code. Whatever fails, environments compile for themselves.
-//! Who waits for its turn keeps neither the code nor the function.
+//! Who waits for its turn keeps no code.
 //!
 //! Refuses: how it is compiled and found (`runtimes/python`), how long it is kept (`code`).
 
@@ -16,10 +17,11 @@ mod compiler;
 
 use crate::code::{self, Compiled};
 use crate::environment::Host;
+use crate::reserve::Recipe;
 use crate::runtimes::{Compiling, Launch};
 use lambkin_model::Function;
 use lambkin_sandbox::CodeTree;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
@@ -29,6 +31,8 @@ const AT_ONE_TIME: usize = 1;
 const WAITING_MAX: usize = 64;
 /// From the sandbox's making until all is unpacked. The compiler ends by itself before, with what it has.
 const TIME_MAX: Duration = Duration::from_secs(60);
+/// From the deployment, or from the environment that lacked it: mostly one loads the code just then, for the first time.
+const DELAY: Duration = Duration::from_secs(1);
 /// Between two looks whether environments are being made.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Where environments are made all the time, half a core is taken from them rather than that all of them compile.
@@ -119,9 +123,9 @@ pub(crate) fn beside(
         Compiled::Nothing => code,
         Compiled::Claimed => {
             let claim = Claim {
-                function: Arc::downgrade(function),
+                function: format!("{}:{}", function.name, function.version),
                 sha256,
-                launch: launch.clone(),
+                recipe: Recipe::new(launch, &function.settings),
                 compiling: compiling.clone(),
             };
             let host_of_it = Arc::clone(host);
@@ -145,10 +149,10 @@ pub(crate) fn foresee(host: &Arc<Host>, function: &Arc<Function>) {
 
 /// What is to be compiled.
 struct Claim {
-    /// Gone with its function, or when that changes: the next environment claims again.
-    function: Weak<Function>,
+    /// The first of those that have this code, for the log.
+    function: String,
     sha256: [u8; 32],
-    launch: Launch,
+    recipe: Recipe,
     compiling: Compiling,
 }
 
@@ -160,11 +164,10 @@ impl Claim {
         let again = why.again_after().map(|after| Instant::now() + after);
         let trees = &host.trees;
         trees.unclaim(self.sha256, &self.compiling.target, again);
-        if let Some(function) = self.function.upgrade()
-            && why.is_worth_a_line()
-        {
+        if why.is_worth_a_line() {
+            let function = &self.function;
             tracing::warn!(
-                function = %function.name, version = %function.version,
+                function,
                 "each of its environments compiles its code for itself: {why}"
             );
         }
@@ -174,6 +177,7 @@ impl Claim {
         let compiler = &host.compiler;
         let place = compiler.places.try_acquire();
         let _place = place.map_err(|_| NotCompiled::NoPlace)?;
+        tokio::time::sleep(DELAY).await;
         // The semaphore is never closed.
         let _turn = compiler.turns.acquire().await;
         let nobody_waits = host.reserve.until_nobody_waits(PAUSE);
@@ -193,14 +197,11 @@ impl Claim {
 
     async fn compile(&self, host: &Host) -> Result<CodeTree, NotCompiled> {
         let code = host.trees.claimed(self.sha256, &self.compiling.target);
-        let (Some(function), Some(code)) = (self.function.upgrade(), code) else {
-            return Err(NotCompiled::Unwanted);
-        };
+        let code = code.ok_or(NotCompiled::Unwanted)?;
         if !host.has_room_for(compiler::MEMORY_BYTES) {
             return Err(NotCompiled::NoMemory);
         }
-        let spec = compiler::spec(&self.launch, &function.settings, code);
-        drop(function);
+        let spec = compiler::spec(&self.recipe, code);
         let sandbox = host.spawner.create(&spec).await?;
         let bytes_max = host.trees.unzipped_bytes_max();
         let package = compiler::run(sandbox, &self.compiling, bytes_max).await?;

@@ -140,9 +140,12 @@ impl<T: Clone> Cache<T> {
         Compiled::Claimed
     }
 
-    /// The code of a claim, if both are there still.
+    /// The code of a claim, if both are there still, and a function has it.
     pub(super) fn claimed(&self, sha256: Digest, target: &str) -> Option<T> {
         let entry = self.cells.get(&sha256)?;
+        if entry.used == LONG_AGO {
+            return None;
+        }
         let form = entry.compiled.get(target)?;
         matches!(form, Form::Claimed).then(|| entry.cell.get().cloned())?
     }
@@ -266,6 +269,10 @@ mod tests {
         assert!(matches!(claim(&mut cache, 1, "3.11"), Compiled::Claimed));
         assert!(matches!(claim(&mut cache, 1, "3.11"), Compiled::Nothing));
         assert!(matches!(claim(&mut cache, 1, "3.12"), Compiled::Claimed));
+        assert_eq!(cache.claimed([1; 32], "3.12"), Some(1));
+        cache.abandon([1; 32]);
+        assert_eq!(cache.claimed([1; 32], "3.12"), None);
+        cache.touch([1; 32]);
         assert_eq!(cache.claimed([1; 32], "3.12"), Some(1));
         assert!(cache.keep_compiled([1; 32], "3.11", 7, 10));
         assert!(matches!(claim(&mut cache, 1, "3.11"), Compiled::There(7)));

@@ -3,8 +3,7 @@
 use super::NotCompiled;
 use crate::environment::Output;
 use crate::reserve::Recipe;
-use crate::runtimes::{Compiling, Launch};
-use lambkin_model::Settings;
+use crate::runtimes::Compiling;
 use lambkin_sandbox::{self as sandbox, CodeTree, Event, Exit, Sandbox, Spec};
 use std::time::Duration;
 
@@ -20,10 +19,10 @@ const HEADERS_BYTES_MAX: u64 = 16 << 20;
 const TIME_MAX: Duration = Duration::from_secs(45);
 
 /// What it is made of.
-pub(super) fn spec(launch: &Launch, settings: &Settings, code: CodeTree) -> Spec<'static> {
+pub(super) fn spec(recipe: &Recipe, code: CodeTree) -> Spec<'static> {
     Spec {
         memory_bytes: MEMORY_BYTES,
-        ..Recipe::new(launch, settings).spec(Some(code))
+        ..recipe.spec(Some(code))
     }
 }
 
