@@ -3,15 +3,15 @@
 //!
 //! ```text
 //! a function is deployed, or an environment is made ──▶ there ──▶ mounted beside the code
-//!   └── not there: claimed ──▶ a second later its turn comes, and for a moment, or after a while, no environment is being made
+//!   └── not there: claimed ──▶ a second later, in its turn, and when no environment is being made or that takes long
 //!         ──▶ sandbox with the code, whose interpreter compiles it and runs nothing of it (`compiler`) ──▶ zip
 //!         ──▶ unpacked as any package ──▶ kept with the code it was made of (`code`)
 //! ```
 //! It is made of the code alone: no variables, no network, no other function. What comes out is believed as little as the
 //! code is, and is only ever mounted beside exactly that code. Whatever fails, environments compile for themselves.
-//! Who waits for its turn keeps no code.
+//! Who waits for its turn keeps no code, and is at most one for each code and target.
 //!
-//! Refuses: how it is compiled and found (`runtimes/python`), how long it is kept (`code`).
+//! Refuses: how it is compiled and found (`runtimes/python`, `runtimes/nodejs`), how long it is kept (`code`).
 
 mod compiler;
 
@@ -27,8 +27,6 @@ use tokio::sync::Semaphore;
 
 /// Compiled at one time: more would only share the cores, which environments need.
 const AT_ONE_TIME: usize = 1;
-/// Packages that wait for their turn; others are asked for again with their next environment.
-const WAITING_MAX: usize = 64;
 /// From the sandbox's making until all is unpacked. The compiler ends by itself before, with what it has.
 const TIME_MAX: Duration = Duration::from_secs(60);
 /// From the deployment, or from the environment that lacked it: mostly one loads the code just then, for the first time.
@@ -45,14 +43,12 @@ const AGAIN_AFTER_ALL_WORK: Duration = Duration::from_secs(3_600);
 /// Who compiles.
 pub(crate) struct Compiler {
     turns: Semaphore,
-    places: Semaphore,
 }
 
 impl Compiler {
     pub(crate) fn new() -> Self {
         Self {
             turns: Semaphore::new(AT_ONE_TIME),
-            places: Semaphore::new(WAITING_MAX),
         }
     }
 }
@@ -60,8 +56,6 @@ impl Compiler {
 /// Why a package is not compiled.
 #[derive(Debug, thiserror::Error)]
 enum NotCompiled {
-    #[error("too many others wait")]
-    NoPlace,
     #[error("no function has this code any more")]
     Unwanted,
     #[error("the machine has no memory for it")]
@@ -86,7 +80,7 @@ impl NotCompiled {
     /// How long it is not tried again; for good if there is no such time.
     fn again_after(&self) -> Option<Duration> {
         match self {
-            Self::NoPlace | Self::Unwanted => Some(Duration::ZERO),
+            Self::Unwanted => Some(Duration::ZERO),
             Self::NoMemory
             | Self::NoSandbox(_)
             | Self::NotUnpacked(code::Error::Unavailable(_)) => Some(AGAIN_AFTER),
@@ -100,7 +94,7 @@ impl NotCompiled {
 
     /// Whether its functions start slower than they might, and nobody knows why.
     fn is_worth_a_line(&self) -> bool {
-        !matches!(self, Self::NoPlace | Self::Unwanted | Self::NotWorth)
+        !matches!(self, Self::Unwanted | Self::NotWorth)
     }
 }
 
@@ -175,8 +169,6 @@ impl Claim {
 
     async fn try_to_fulfil(&self, host: &Host) -> Result<(), NotCompiled> {
         let compiler = &host.compiler;
-        let place = compiler.places.try_acquire();
-        let _place = place.map_err(|_| NotCompiled::NoPlace)?;
         tokio::time::sleep(DELAY).await;
         // The semaphore is never closed.
         let _turn = compiler.turns.acquire().await;

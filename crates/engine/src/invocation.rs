@@ -68,7 +68,8 @@ impl Invocation {
         self.started.unwrap_or(self.begun)
     }
 
-    /// Resolves, with an error, when the caller's task has the answer and is the next to run, or nobody waits for it.
+    /// Resolves, with an error always, once the caller's task goes on with the answer, or nobody waits for one. Whoever
+    /// waits here runs after that task.
     pub(crate) fn heard(&mut self) -> oneshot::Receiver<()> {
         let (sender, heard) = oneshot::channel();
         self.heard = Some(sender);

@@ -234,7 +234,8 @@ impl Engine {
         self.0.host.spawner.isolation()
     }
 
-    /// Runs one synchronous invocation. It runs to its end and is metered even if the caller drops this.
+    /// Runs one synchronous invocation. It runs to its end and is metered even if the caller drops this. Whoever holds it
+    /// polls it: before, the function's program is not told that its answer has come.
     pub async fn invoke(&self, request: invoke::Request) -> Result<invoke::Answer, invoke::Error> {
         invoke::invoke(&self.0, request).await
     }

@@ -2,16 +2,14 @@
 //! connection wake each other. It is polled again there and then.
 //!
 //! ```text
-//!             poll                     wake
-//! IDLE ──────────────▶ POLLED ──────────────▶ WOKEN ── polled again
-//!  ▲ └─ wake: the task is woken, and polled    │
-//!  └──────────── pending ◀─────────────────────┘
+//! IDLE   ── poll ──▶ POLLED        IDLE   ── wake ──▶ WOKEN, and so is the task
+//! POLLED ── pending ──▶ IDLE       POLLED ── wake ──▶ WOKEN
+//! WOKEN  ── pending ──▶ polled again, `POLLS_MAX` times in all; then the task is woken
 //! ```
 //! To the scheduler each such wake is a task to be run: it wakes an idle processor for it, which takes the connection
 //! over and finds nothing to do. That would cost each invoke two or three wake-ups.
 
 use futures_util::task::AtomicWaker;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -24,23 +22,23 @@ const POLLED: u8 = 1;
 const WOKEN: u8 = 2;
 
 /// `future`, polled again at once where it has been woken while it was polled.
-pub async fn repolled<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
+pub fn repolled<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    // Beside it, as the argument of an async function and pinned there it would lie twice in each connection's task.
+    let mut future = Box::pin(future);
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(Arc::clone(&wakes));
-    std::future::poll_fn(|task| {
+    std::future::poll_fn(move |task| {
         wakes.task.register(task.waker());
         for _ in 0..POLLS_MAX {
             wakes.state.swap(POLLED, Ordering::AcqRel);
             let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
-            if polled.is_ready() || wakes.state.swap(IDLE, Ordering::AcqRel) != WOKEN {
+            if polled.is_ready() || wakes.rest() {
                 return polled;
             }
         }
         task.waker().wake_by_ref();
         Poll::Pending
     })
-    .await
 }
 
 /// Where the wakes of one future arrive.
@@ -48,6 +46,15 @@ pub async fn repolled<F: Future>(future: F) -> F::Output {
 struct Wakes {
     state: AtomicU8,
     task: AtomicWaker,
+}
+
+impl Wakes {
+    /// Whether nobody has woken it since it was polled; from then on a wake is the task's.
+    fn rest(&self) -> bool {
+        let order = (Ordering::AcqRel, Ordering::Acquire);
+        let rested = self.state.compare_exchange(POLLED, IDLE, order.0, order.1);
+        rested.is_ok()
+    }
 }
 
 impl Wake for Wakes {

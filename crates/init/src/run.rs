@@ -375,7 +375,7 @@ impl Init {
             match (&mut self.keeper, status.stopped()) {
                 (Some(keeper), true) => self.program = keeper.settle(pid)?,
                 (None, true) => {}
-                (_, false) => return self.end_all(End::of(status.as_raw())),
+                (_, false) => self.end_all(End::of(status.as_raw()))?,
             }
         }
         Ok(())
@@ -395,11 +395,13 @@ impl Init {
             return Ok(());
         }
         let _ = self.end_all(None);
+        // Whatever becomes of it, nobody is to be told.
+        self.program = None;
         loop {
+            self.reap_ended()?;
             let mut ended = [PollFd::new(&self.child_ended, PollFlags::IN)];
             let _ = poll(&mut ended, None);
             self.child_ended.read_signal()?;
-            self.reap_ended()?;
         }
     }
 

@@ -14,7 +14,7 @@ pub(super) type Digest = [u8; 32];
 /// When the code was used whose last function is gone: before all other.
 const LONG_AGO: u64 = 0;
 
-/// Of one tree the compiled forms for so many targets are known; more are as many sizes of memory as its functions had.
+/// Most targets of one tree of which the compiled form is known. With Node.js each size of memory is one.
 const TARGETS_MAX: usize = 16;
 
 /// What there is of a tree in its compiled form.
@@ -65,6 +65,18 @@ impl<T> Form<T> {
 impl<T> Entry<T> {
     fn compiled_bytes(&self) -> u64 {
         self.compiled.values().map(Form::bytes).sum()
+    }
+}
+
+impl<T> Entry<T> {
+    /// Of the compiled forms one that failed, or any that nobody makes just now.
+    fn forget_one(&mut self) {
+        let forms = self.compiled.iter();
+        let spare = forms.filter(|(_, form)| !matches!(form, Form::Claimed));
+        let spare = spare.min_by_key(|(_, form)| form.bytes());
+        if let Some(target) = spare.map(|(target, _)| target.clone()) {
+            self.compiled.remove(&target);
+        }
     }
 }
 
@@ -133,8 +145,7 @@ impl<T: Clone> Cache<T> {
             Some(Form::Failed(_)) | None => {}
         }
         if entry.compiled.len() >= TARGETS_MAX {
-            let forms = &mut entry.compiled;
-            forms.retain(|_, form| matches!(form, Form::Claimed));
+            entry.forget_one();
         }
         entry.compiled.insert(target.to_owned(), Form::Claimed);
         Compiled::Claimed

@@ -117,10 +117,13 @@ impl Packages {
         self.storage.give_back(code.size_bytes);
     }
 
-    /// Nothing that knew this package by a row which is gone runs any more; the package goes with the last row.
-    pub(super) async fn discard(&self, code: &Code) {
+    /// Nothing that knew this package by a row which is gone runs any more; the package goes with the last row. Its tree is
+    /// what others have too that brought the same bytes.
+    pub(super) async fn discard(&self, code: &Code, have_others: impl FnOnce() -> bool) {
         if self.holders.leave(code.blob) {
-            self.trees.abandon(code.sha256);
+            if !have_others() {
+                self.trees.abandon(code.sha256);
+            }
             remove(&self.store, code.blob).await;
         }
     }

@@ -113,6 +113,15 @@ impl Registry {
             .map_or(0, |entry| entry.versions.len())
     }
 
+    /// Whether any function, or any version of one, has a package with these bytes.
+    pub(super) fn has_code(&self, sha256: &[u8; 32]) -> bool {
+        self.shards.iter().any(|shard| {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            let mut all = shard.values().flat_map(|entry| entry.beyond(None));
+            all.any(|function| function.code.sha256 == *sha256)
+        })
+    }
+
     pub(super) fn count_all_versions(&self) -> usize {
         self.versions.load(Ordering::Relaxed)
     }
@@ -306,6 +315,25 @@ mod tests {
             registry.live(&first.name, Version::Latest).is_none()
                 && registry.get(&first.name).is_none()
         );
+    }
+
+    #[test]
+    fn code_is_had_as_long_as_one_function_or_version_has_it() {
+        let with = |name: &str, byte: u8| {
+            let mut function = function(name);
+            function.code.sha256 = [byte; 32];
+            function
+        };
+        let mut published = with("g", 2);
+        published.version = Version::Published(1);
+        let registry = Registry::new(vec![with("f", 1), with("g", 3)], vec![published]);
+        assert!([1, 2, 3].iter().all(|byte| registry.has_code(&[*byte; 32])));
+        registry.remove_version(&with("g", 0).name, 1);
+        registry.settle(Arc::new(with("f", 4)));
+        let has: Vec<_> = (1..=4)
+            .filter(|byte| registry.has_code(&[*byte; 32]))
+            .collect();
+        assert_eq!(has, [3, 4]);
     }
 
     fn version(name: &str, number: u64) -> Function {

@@ -91,7 +91,8 @@ impl Inner {
                     return; // The next start sweeps it.
                 }
             }
-            inner.packages.discard(&code).await;
+            let have_others = || inner.registry.has_code(&code.sha256);
+            inner.packages.discard(&code, have_others).await;
         });
     }
 }

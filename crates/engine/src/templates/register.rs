@@ -23,6 +23,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 
 /// SIGKILL: by the kernel for want of memory, or by whoever else may.
 pub(super) const KILLED: i32 = 9;
+
 /// Whether what keeps a version from being cloned may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unfit {

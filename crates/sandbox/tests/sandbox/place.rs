@@ -160,22 +160,19 @@ impl Place {
         self.try_create(spec).await.expect("a sandbox")
     }
 
-    /// A creation has milliseconds, whatever the machine: LAMBKIN_TEST_CREATIONS, for emulated ones, is how many may be
-    /// late before one is in time. What a late one leaves is gone before the next.
+    /// What one that is late leaves is gone before the next.
     pub(crate) async fn try_create(&self, spec: &Spec<'_>) -> Result<Sandbox, Error> {
-        let late_max = std::env::var("LAMBKIN_TEST_CREATIONS").ok();
-        let late_max = late_max.map_or(0, |count| count.parse::<u32>().expect("a count"));
-        for _ in 0..late_max {
-            let before = self.traces();
-            match self.spawner.create(spec).await {
-                Err(Error::Creation { step, source }) if source.kind() == ErrorKind::TimedOut => {
-                    println!("  too late: {step}");
-                    self.leaves_again(&before).await;
-                }
-                done => return done,
+        let mut patience = Patience::new();
+        loop {
+            let before = patience.is_left().then(|| self.traces());
+            let created = self.spawner.create(spec).await;
+            if !patience.bears(&created) {
+                return created;
+            }
+            if let Some(before) = before {
+                self.leaves_again(&before).await;
             }
         }
-        self.spawner.create(spec).await
     }
 
     /// Resolves when there is no more than before.
@@ -183,11 +180,40 @@ impl Place {
         let began = Instant::now();
         loop {
             let now = self.traces();
-            if now.processes == before.processes && now.groups == before.groups {
+            if now.processes.is_subset(&before.processes) && now.groups.is_subset(&before.groups) {
                 return;
             }
             assert!(began.elapsed() < GONE_TIMEOUT, "{now:?} and not {before:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// Creations and clones have milliseconds, whatever the machine: LAMBKIN_TEST_LATE, for emulated ones, is how often one
+/// may be late before it is in time.
+pub(crate) struct Patience(u32);
+
+impl Patience {
+    pub(crate) fn new() -> Self {
+        let late_max = std::env::var("LAMBKIN_TEST_LATE").ok();
+        Self(late_max.map_or(0, |count| count.parse().expect("a count")))
+    }
+
+    fn is_left(&self) -> bool {
+        self.0 > 0
+    }
+
+    /// Whether that was late and may be done again.
+    pub(crate) fn bears<T>(&mut self, done: &Result<T, Error>) -> bool {
+        match done {
+            Err(Error::Creation { step, source })
+                if source.kind() == ErrorKind::TimedOut && self.is_left() =>
+            {
+                println!("  too late: {step}");
+                self.0 -= 1;
+                true
+            }
+            _ => false,
         }
     }
 }

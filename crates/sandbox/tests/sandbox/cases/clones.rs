@@ -10,7 +10,7 @@ use lambkin_sandbox::{
 };
 
 use crate::outside::wait;
-use crate::place::{self, Inside, Place};
+use crate::place::{self, Inside, Patience, Place};
 use crate::world::{self, Server, V4};
 
 /// What a program does to become a template; its clones run on behind it, and what they read is Python.
@@ -68,10 +68,17 @@ impl Place {
 
     /// A clone that runs `script`, up to its end.
     pub(super) async fn clone_of(&self, template: &Sandbox, script: &str) -> Inside {
-        let fresh = self.fresh(template).await;
-        let cloned = template.clone_into(&fresh.sandbox, script.as_bytes().to_vec());
-        cloned.await.expect("a clone");
-        fresh
+        let mut patience = Patience::new();
+        loop {
+            let fresh = self.fresh(template).await;
+            let input = script.as_bytes().to_vec();
+            let cloned = template.clone_into(&fresh.sandbox, input).await;
+            if !patience.bears(&cloned) {
+                cloned.expect("a clone");
+                return fresh;
+            }
+            fresh.sandbox.destroy().await;
+        }
     }
 }
 
