@@ -12,27 +12,55 @@ BULK = "".join(f"function function{i}(a, b) {{ return [a, b, {i}, () => function
 BULK += "module.loadedIn = new Error().stack;\n"
 MAP = ("data:application/json;base64,"
        "eyJ2ZXJzaW9uIjozLCJzb3VyY2VzIjpbIm9yaWdpbmFsLnRzIl0sIm5hbWVzIjpbXSwibWFwcGluZ3MiOiJBQUFBIn0=")
+MAPPED = "module.exports = () => require('module').findSourceMap(__filename)?.payload.sources;"
 FILES = {
     "around.js": "module.exports = [this === exports, arguments.length, arguments.callee.toString().slice(0, 99), __filename,"
-                 " __dirname, require.main.id, require.main === module, module.parent.id, require.resolve('./early')];",
+                 " __dirname, arguments.callee.caller === null, require.main.id, require.main === module, module.parent.id, require.resolve('./early')];",
     "circle.js": "exports.early = 1; exports.seen = require('./back');",
     "back.js": "module.exports = Object.keys(require('./circle'));",
     "folder/other.cjs": "module.exports = [__filename, require('../data.json'), require('module')._cache === require.cache];",
     "early.js": "module.exports = 'one'; return 'and no more';",
+    # What is in here is compiled by some versions of Node.js.
+    "either/eval.js": "module.exports = (text) => eval(text);",
+    "either/function.js": "module.exports = (text) => new Function(`return ${text}`)();",
+    "either/imports.js": "exports.name = 'imports'; exports.file = () => import('../early.js');\n"
+                         "exports.module = () => import('../module.mjs'); exports.missing = () => import('./missing.mjs');",
+    "either/unread.js": "module.exports = 'read';",
+    "elsewhere.js": "exports.place = new Error().stack.split('\\n')[1]; //# sourceURL=named-otherwise.js",
     "entry.js": "module.exports = require('one');",
     "node_modules/one/index.js": "module.exports = [__filename, module.paths];",
     "fails.js": "function deep() { throw new Error(`on purpose ${(globalThis.times = (globalThis.times ?? 0) + 1)}`); }\ndeep();",
-    "imports.js": "exports.name = 'imports'; exports.file = () => import('./early.js');\n"
-                  "exports.module = () => import('./module.mjs'); exports.missing = () => import('./missing.mjs');",
     "invalid.js": "exports.before = 1;\nlet this is no JavaScript;",
-    "mapped.js": "module.exports = () => Boolean(require('module').findSourceMap(__filename));",
+    "mapped.js": MAPPED,
+    # Bundlers leave comments of what they bundle where they were, and V8 takes the last.
+    "mapped-amid.js": f"{MAPPED}\nmodule.more = [1\n//# sourceMappingURL={MAP}\n, (function () {{}})()];",
+    "mapped-behind.js": f"{MAPPED} //@ sourceMappingURL={MAP}",
+    "mapped-not.js": f"{MAPPED}\nmodule.text = `\n//# sourceMappingURL={MAP}\n`;",
     "named.js": "module.exports = () => [function a() {}, class B {}, exports.c = () => '//# sourceURL='].map(String);",
     "raises.js": "'use strict';\nexports.handler = () => {\n  throw new Error('on purpose');\n};",
     "strict.js": "'use strict'; module.exports = (function () { return this === undefined; })();",
     "wrapped.js": "exports.wrapped = 1;",
 }
-# What is loaded to its end without being in the way. With Node.js 20 what imports is not compiled.
-COMPILED = sorted({*FILES, "one-line.js", "value.js"} - {"early.js", "fails.js", "imports.js", "invalid.js", "wrapped.js"})
+# What is loaded to its end without being in the way.
+APART = {"early.js", "elsewhere.js", "fails.js", "invalid.js", "wrapped.js"}
+COMPILED = sorted({name for name in FILES if not name.startswith("either/")} - APART | {"one-line.js", "value.js"})
+# Notes what it is given that is no file's text.
+PRELOAD = """const { prototype } = require('module');
+const { _compile } = prototype;
+globalThis.falseTexts = [];
+prototype._compile = function (...given) {
+  if (given[0].startsWith('return arguments')) globalThis.falseTexts.push(given);
+  return _compile.apply(this, given);
+};
+"""
+WRAPPER = """#!/bin/sh
+case $WAY in
+  heap) exec "$1" --max-old-space-size=333 "$3" ;;
+  main) exec "$1" "$2" /var/task/main.js "$3" ;;
+  preload) exec "$1" -r /var/task/preload.js "$2" "$3" ;;
+esac
+"""
+DEEP = (b"d" * 250 + b"/") * 16
 
 
 def files(value):
@@ -41,10 +69,13 @@ def files(value):
         "index.js": INDEX,
         "data.json": '{"json": true}',
         "mapped.js": f"{texts['mapped.js']}//# sourceMappingURL={MAP}\n",
+        "main.js": "require('./preload'); require(process.argv[2]);",
         "module.mjs": "export const inside = 1;",
         "one-line.js": "exports.place = new Error().stack.split('\\n')[1];" + BULK.replace("\n", " "),
+        "preload.js": PRELOAD,
         "shebang.js": f"#!/usr/bin/env node\nexports.place = new Error().stack.split('\\n')[1];\n{BULK}",
         "small.js": "exports.stack = new Error().stack;",
+        "wrapper.sh": WRAPPER,
         "value.js": f"module.exports = '{value}';\n{BULK}",
     }
 
@@ -66,19 +97,39 @@ def test_code_of_node_js_is_compiled_once_for_all_environments(client, deploy, i
     assert invoke(name, {})["Json"]["value"] == "other"
     assert function.until({}, lambda found: found["compiled"])["Json"]["value"] == "other"
 
-    for variables, mapped, compiled in (
-        ({"NODE_OPTIONS": "--enable-source-maps"}, True, COMPILED),
-        # V8 takes the first for none of its own, and is offered no other.
-        ({"NODE_OPTIONS": "--jitless"}, False, ["around.js"]),
-        ({"NODE_COMPILE_CACHE": "/tmp/mine"}, False, []),
-        ({"NODE_V8_COVERAGE": "/tmp/mine"}, True, []),
+    maps, none = [["file:///var/task/original.ts"]] * 3 + [None], [None] * 4
+    for variables, seen_maps, compiled in (
+        ({"NODE_OPTIONS": "--enable-source-maps --no-deprecation"}, maps, COMPILED),
+        ({"NODE_COMPILE_CACHE": "/tmp/mine"}, none, []),
+        ({"NODE_V8_COVERAGE": "/tmp/mine"}, maps, []),
+        # Whoever runs first may see to it that he is asked for all texts.
+        ({"NODE_OPTIONS": "--require /var/task/data.json"}, none, []),
+        (through_wrapper("preload"), none, []),
+        (through_wrapper("main"), none, []),
+        # Nothing else may be read, not even what is not to be found.
+        ({"NODE_OPTIONS": permission(found["version"])}, none, []),
     ):
         function.change(Environment={"Variables": variables})
         found = invoke(name, {})["Json"]
-        assert (found["seen"]["map"], found["compiled"]) == (mapped, compiled), variables
+        assert (found["seen"]["maps"], found["compiled"]) == (seen_maps, compiled), variables
+        assert found["seen"]["falseTexts"] == [], variables
+    # V8 may take it for none of its own.
+    function.change(Environment={"Variables": through_wrapper("heap")})
+    found = invoke(name, {})["Json"]
+    assert (found["seen"], found["compiled"]) == (seen, [] if int(found["version"][:2]) < 24 else COMPILED)
     # Another size of memory is another heap, and that is another flag of V8's.
     function.change(Environment={"Variables": {}}, MemorySize=640)
     assert function.until({}, lambda found: found["compiled"])["Json"] == found | {"compiled": COMPILED, "seen": seen}
+
+
+def through_wrapper(way):
+    return {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrapper.sh", "WAY": way}
+
+
+def permission(version):
+    flag = "--experimental-permission" if version.startswith("20.") else "--permission"
+    files = "/opt/*", "/var/runtime*", "/var/task*", "/package.json", "/var/package.json"
+    return " ".join([flag, *(f"--allow-fs-read={name}" for name in files)])
 
 
 def test_what_a_package_of_node_js_holds_is_compiled_within_limits(client, deploy, invoke):
@@ -91,6 +142,9 @@ def test_what_a_package_of_node_js_holds_is_compiled_within_limits(client, deplo
         Entry(b"folder.js/", b""),
         Entry(b"n" * 252 + b".js", BULK.encode()),
         Entry(b"d/" * 127 + b"x.js", BULK.encode()),
+        # No program can name these two.
+        Entry(DEEP + b"x" * 77 + b".js", BULK.encode()),
+        Entry(DEEP + b"x" * 70 + b"/x.js", BULK.encode()),
         Entry(b"\xff\xfe\\..\n.js", BULK.encode()),
         Entry(b"huge.js", b" " * (17 << 20)),
         Entry(b"deep.js", b"[" * 4_000_000),

@@ -26,12 +26,10 @@ const FUNCTIONS_MAX = 100_000;
 // How they begin, and some blocks.
 const FUNCTION = /=>|\)\s*\{/g;
 const FILES_MAX = 10_000;
-// Until then what is taken from a cache forgets how to import.
+// Until then what is taken from a cache forgets how to import, and so do the texts that it evaluates.
 const FIRST_THAT_IMPORTS = 22;
 const IMPORT = /\bimport\s*[(/]/;
-const MAP = '\n//# sourceMappingURL=';
-// A comment that names the file otherwise, which Node.js would note. Others have it in a string.
-const NAME = /^[ \t]*\/\/[#@] sourceURL=/m;
+const EVALUATION = /\beval\b|\bAsyncFunction\s*[=(]|\bFunction\s*\((?!\s*(["'])return this\1\s*\))|\}\s*\)+\s*\.constructor\b/;
 
 const imports = parseInt(process.versions.node, 10) >= FIRST_THAT_IMPORTS;
 
@@ -47,16 +45,15 @@ function addAll(zip, bytesMax, ends) {
   const compiler = new Compiler();
   const index = [];
   let left = bytesMax;
-  for (const file of sources(TASK)) {
+  for (const file of sources()) {
     if (performance.now() > ends || index.length === FILES_MAX) break;
     const compiled = compiler.compile(file);
-    if (compiled === undefined) continue;
-    const { data, ...entry } = compiled;
+    if (compiled === undefined || compiled.data.length > left) continue;
+    const { data, crc } = compiled;
     left -= data.length;
-    if (left < 0) break;
     const at = String(index.length);
     zip.add(at, data);
-    index.push([file, { at, ...entry }]);
+    index.push([file, { at, crc }]);
   }
   if (index.length > 0) zip.add('index.json', Buffer.from(JSON.stringify(index)));
 }
@@ -66,19 +63,34 @@ function writeAll(descriptor, bytes) {
 }
 
 // The nearest first: there may be no time for all.
-function* sources(folder) {
-  const folders = [];
-  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
-    const file = path.join(folder, entry.name);
-    if (entry.isDirectory()) folders.push(file);
-    else if (entry.isFile() && SUFFIXES.includes(path.extname(file)) && isTaken(file)) yield file;
+function* sources() {
+  const folders = [TASK];
+  for (const folder of folders) {
+    for (const entry of entriesOf(folder)) {
+      const file = path.join(folder, entry.name);
+      if (entry.isDirectory()) folders.push(file);
+      else if (entry.isFile() && SUFFIXES.includes(path.extname(file))) yield file;
+    }
   }
-  for (const one of folders) yield* sources(one);
 }
 
-function isTaken(file) {
+function entriesOf(folder) {
+  try {
+    return fs.readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+}
+
+// Nothing if it is not worth it.
+function read(file) {
   const { size } = fs.statSync(file);
-  return size >= SOURCE_BYTES_MIN && size <= SOURCE_BYTES_MAX;
+  return size >= SOURCE_BYTES_MIN && size <= SOURCE_BYTES_MAX ? fs.readFileSync(file, 'utf8') : undefined;
+}
+
+function isTaken(source) {
+  if (!imports && (IMPORT.test(source) || EVALUATION.test(source))) return false;
+  return !hasTooManyFunctions(source);
 }
 
 function hasTooManyFunctions(source) {
@@ -93,39 +105,37 @@ class Compiler {
 
   constructor() {
     this.#session.connect();
-    this.#session.on('Debugger.scriptParsed', ({ params }) => (this.#parsed = params.scriptId));
+    this.#session.on('Debugger.scriptParsed', ({ params }) => (this.#parsed = params));
     this.#session.post('Debugger.enable');
   }
 
-  // What V8 would cache, and all that is said of it to who uses it. Nothing if there is no use in it.
+  // What V8 would cache, and what of it tells its source. Nothing if there is no use in it, or it cannot be had.
   compile(file) {
-    const source = fs.readFileSync(file, 'utf8');
-    const isImporting = IMPORT.test(source);
-    if (NAME.test(source) || (isImporting && !imports) || hasTooManyFunctions(source)) return undefined;
-    const data = this.#compile(source, file)?.createCachedData();
-    if (data === undefined || data.length > COMPILED_BYTES_MAX) return undefined;
-    const map = source.lastIndexOf(MAP);
-    return { data, crc: crc32(source), map: map < 0 ? null : map + 1, imports: isImporting };
-  }
-
-  #compile(source, file) {
-    let compiled;
     try {
-      // What is no body of a function could run outside of the one that is put around it.
-      compileFunction(source, PARAMETERS);
-      compiled = script(source, file);
+      const source = read(file);
+      if (source === undefined || !isTaken(source)) return undefined;
+      const data = this.#compile(source, file)?.createCachedData();
+      return data === undefined || data.length > COMPILED_BYTES_MAX ? undefined : { data, crc: crc32(source) };
     } catch {
       return undefined;
     }
+  }
+
+  #compile(source, file) {
+    // What is no body of a function could run outside of the one that is put around it.
+    compileFunction(source, PARAMETERS);
+    const compiled = script(source, file);
     // It only is the function, and V8 tells of it then.
     compiled.runInThisContext();
+    // Node.js would call the file by the name that it gives itself.
+    if (this.#parsed.hasSourceURL) return undefined;
     if (source.length <= WHOLE_LETTERS_MAX) this.#compileFunctions();
     return compiled;
   }
 
   // V8 compiles a function when it is called first, or when a debugger wants to know where it could stop.
   #compileFunctions() {
-    const start = { scriptId: this.#parsed, lineNumber: 0, columnNumber: 0 };
+    const start = { scriptId: this.#parsed.scriptId, lineNumber: 0, columnNumber: 0 };
     this.#session.post('Debugger.getPossibleBreakpoints', { start });
   }
 }
