@@ -57,7 +57,6 @@ WRAPPER = """#!/bin/sh
 case $WAY in
   heap) exec "$1" --max-old-space-size=333 "$3" ;;
   main) exec "$1" "$2" /var/task/main.js "$3" ;;
-  preload) exec "$1" -r /var/task/preload.js "$2" "$3" ;;
 esac
 """
 DEEP = (b"d" * 250 + b"/") * 16
@@ -104,7 +103,6 @@ def test_code_of_node_js_is_compiled_once_for_all_environments(client, deploy, i
         ({"NODE_V8_COVERAGE": "/tmp/mine"}, maps, []),
         # Whoever runs first may see to it that he is asked for all texts.
         ({"NODE_OPTIONS": "--require /var/task/data.json"}, none, []),
-        (through_wrapper("preload"), none, []),
         (through_wrapper("main"), none, []),
         # Nothing else may be read, not even what is not to be found.
         ({"NODE_OPTIONS": permission(found["version"])}, none, []),
