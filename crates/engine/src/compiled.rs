@@ -27,6 +27,9 @@ use tokio::sync::Semaphore;
 
 /// Compiled at one time: more would only share the cores, which environments need.
 const AT_ONE_TIME: usize = 1;
+/// Packages that wait for their turn, each a few strings: as many functions as are deployed at one time. Others are asked
+/// for again with their next environment.
+const WAITING_MAX: usize = 4_096;
 /// From the sandbox's making until all is unpacked. The compiler ends by itself before, with what it has.
 const TIME_MAX: Duration = Duration::from_secs(60);
 /// From the deployment, or from the environment that lacked it: mostly one loads the code just then, for the first time.
@@ -43,12 +46,14 @@ const AGAIN_AFTER_ALL_WORK: Duration = Duration::from_secs(3_600);
 /// Who compiles.
 pub(crate) struct Compiler {
     turns: Semaphore,
+    places: Semaphore,
 }
 
 impl Compiler {
     pub(crate) fn new() -> Self {
         Self {
             turns: Semaphore::new(AT_ONE_TIME),
+            places: Semaphore::new(WAITING_MAX),
         }
     }
 }
@@ -56,6 +61,8 @@ impl Compiler {
 /// Why a package is not compiled.
 #[derive(Debug, thiserror::Error)]
 enum NotCompiled {
+    #[error("too many others wait")]
+    NoPlace,
     #[error("no function has this code any more")]
     Unwanted,
     #[error("the machine has no memory for it")]
@@ -80,7 +87,7 @@ impl NotCompiled {
     /// How long it is not tried again; for good if there is no such time.
     fn again_after(&self) -> Option<Duration> {
         match self {
-            Self::Unwanted => Some(Duration::ZERO),
+            Self::NoPlace | Self::Unwanted => Some(Duration::ZERO),
             Self::NoMemory
             | Self::NoSandbox(_)
             | Self::NotUnpacked(code::Error::Unavailable(_)) => Some(AGAIN_AFTER),
@@ -94,7 +101,7 @@ impl NotCompiled {
 
     /// Whether its functions start slower than they might, and nobody knows why.
     fn is_worth_a_line(&self) -> bool {
-        !matches!(self, Self::Unwanted | Self::NotWorth)
+        !matches!(self, Self::NoPlace | Self::Unwanted | Self::NotWorth)
     }
 }
 
@@ -169,9 +176,13 @@ impl Claim {
 
     async fn try_to_fulfil(&self, host: &Host) -> Result<(), NotCompiled> {
         let compiler = &host.compiler;
+        let place = compiler.places.try_acquire();
+        let _place = place.map_err(|_| NotCompiled::NoPlace)?;
         tokio::time::sleep(DELAY).await;
         // The semaphore is never closed.
         let _turn = compiler.turns.acquire().await;
+        // What is replaced as fast as it is deployed costs the others no time.
+        self.code(host)?;
         let nobody_waits = host.reserve.until_nobody_waits(PAUSE);
         let _ = tokio::time::timeout(HOLD_OFF_MAX, nobody_waits).await;
         let compiled = tokio::time::timeout(TIME_MAX, self.compile(host)).await;
@@ -187,9 +198,13 @@ impl Claim {
         }
     }
 
-    async fn compile(&self, host: &Host) -> Result<CodeTree, NotCompiled> {
+    fn code(&self, host: &Host) -> Result<CodeTree, NotCompiled> {
         let code = host.trees.claimed(self.sha256, &self.compiling.target);
-        let code = code.ok_or(NotCompiled::Unwanted)?;
+        code.ok_or(NotCompiled::Unwanted)
+    }
+
+    async fn compile(&self, host: &Host) -> Result<CodeTree, NotCompiled> {
+        let code = self.code(host)?;
         if !host.has_room_for(compiler::MEMORY_BYTES) {
             return Err(NotCompiled::NoMemory);
         }
