@@ -140,7 +140,7 @@ pub(super) fn node(
     let interpreter = ["/var/lang/bin/node".to_owned(), heap];
     let compiling = Compiling {
         argv: command(&interpreter, &["/var/runtime/lambkin-compile.cjs"]),
-        // V8 takes nothing that was made with other flags.
+        // Up to Node.js 22, V8 takes nothing that was made with another limit of the heap.
         target,
         worth_bytes: NODE_WORTH_BYTES,
     };
