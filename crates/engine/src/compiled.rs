@@ -11,9 +11,13 @@
 //! code is, and is only ever mounted beside exactly that code. Whatever fails, environments compile for themselves.
 //! Who waits for its turn keeps no code, and is at most one for each code and target.
 //!
-//! Refuses: how it is compiled and found (`runtimes/python`, `runtimes/nodejs`), how long it is kept (`code`).
+//! Refuses: whose turn it is (`turns`), how it is compiled and found (`runtimes/python`, `runtimes/nodejs`), how long it
+//! is kept (`code`).
 
 mod compiler;
+mod turns;
+
+pub(crate) use turns::Compiler;
 
 use crate::code::{self, Compiled};
 use crate::environment::Host;
@@ -23,40 +27,14 @@ use lambkin_model::Function;
 use lambkin_sandbox::CodeTree;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use turns::TIME_MAX;
 
-/// Compiled at one time: more would only share the cores, which environments need.
-const AT_ONE_TIME: usize = 1;
-/// Packages that wait for their turn, each a few strings: as many functions as are deployed at one time. Others are asked
-/// for again with their next environment.
-const WAITING_MAX: usize = 4_096;
-/// From the sandbox's making until all is unpacked. The compiler ends by itself before, with what it has.
-const TIME_MAX: Duration = Duration::from_secs(60);
-/// From the deployment, or from the environment that lacked it: mostly one loads the code just then, for the first time.
-const DELAY: Duration = Duration::from_secs(1);
 /// Between two looks whether environments are being made.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Where environments are made all the time, half a core is taken from them rather than that all of them compile.
-const HOLD_OFF_MAX: Duration = Duration::from_secs(10);
 /// Until it is tried again after what may have been the machine's fault.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// The same where it took too long, or did not fit: all that work is lost each time.
 const AGAIN_AFTER_ALL_WORK: Duration = Duration::from_secs(3_600);
-
-/// Who compiles.
-pub(crate) struct Compiler {
-    turns: Semaphore,
-    places: Semaphore,
-}
-
-impl Compiler {
-    pub(crate) fn new() -> Self {
-        Self {
-            turns: Semaphore::new(AT_ONE_TIME),
-            places: Semaphore::new(WAITING_MAX),
-        }
-    }
-}
 
 /// Why a package is not compiled.
 #[derive(Debug, thiserror::Error)]
@@ -175,18 +153,10 @@ impl Claim {
     }
 
     async fn try_to_fulfil(&self, host: &Host) -> Result<(), NotCompiled> {
-        let compiler = &host.compiler;
-        let place = compiler.places.try_acquire();
-        let _place = place.map_err(|_| NotCompiled::NoPlace)?;
-        tokio::time::sleep(DELAY).await;
-        // The semaphore is never closed.
-        let _turn = compiler.turns.acquire().await;
-        // What is replaced as fast as it is deployed costs the others no time.
-        self.code(host)?;
+        let is_wanted = || self.code(host).is_some();
         let nobody_waits = host.reserve.until_nobody_waits(PAUSE);
-        let _ = tokio::time::timeout(HOLD_OFF_MAX, nobody_waits).await;
-        let compiled = tokio::time::timeout(TIME_MAX, self.compile(host)).await;
-        let compiled = compiled.unwrap_or(Err(NotCompiled::TooSlow))?;
+        let work = self.compile(host);
+        let compiled = host.compiler.in_turn(is_wanted, nobody_waits, work).await?;
         // It is mostly something else than code of the runtime's language.
         if compiled.bytes() < self.compiling.worth_bytes {
             return Err(NotCompiled::NotWorth);
@@ -198,13 +168,12 @@ impl Claim {
         }
     }
 
-    fn code(&self, host: &Host) -> Result<CodeTree, NotCompiled> {
-        let code = host.trees.claimed(self.sha256, &self.compiling.target);
-        code.ok_or(NotCompiled::Unwanted)
+    fn code(&self, host: &Host) -> Option<CodeTree> {
+        host.trees.claimed(self.sha256, &self.compiling.target)
     }
 
     async fn compile(&self, host: &Host) -> Result<CodeTree, NotCompiled> {
-        let code = self.code(host)?;
+        let code = self.code(host).ok_or(NotCompiled::Unwanted)?;
         if !host.has_room_for(compiler::MEMORY_BYTES) {
             return Err(NotCompiled::NoMemory);
         }
@@ -227,11 +196,12 @@ mod tests {
         for why in [
             NotCompiled::NoMemory,
             NotCompiled::NoSandbox(lambkin_sandbox::Error::SpawnerGone),
-            NotCompiled::TooSlow,
             NotCompiled::NotUnpacked(unavailable),
-            NotCompiled::NoRoom,
         ] {
-            assert!(why.again_after() >= Some(AGAIN_AFTER), "{why}");
+            assert_eq!(why.again_after(), Some(AGAIN_AFTER), "{why}");
+        }
+        for why in [NotCompiled::TooSlow, NotCompiled::NoRoom] {
+            assert_eq!(why.again_after(), Some(AGAIN_AFTER_ALL_WORK), "{why}");
         }
         for why in [
             NotCompiled::Failed,
@@ -240,6 +210,9 @@ mod tests {
             NotCompiled::NotWorth,
         ] {
             assert_eq!(why.again_after(), None, "{why}");
+        }
+        for why in [NotCompiled::NoPlace, NotCompiled::Unwanted] {
+            assert_eq!(why.again_after(), Some(Duration::ZERO), "{why}");
         }
     }
 }

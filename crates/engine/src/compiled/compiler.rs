@@ -54,12 +54,18 @@ pub(super) async fn run(
         }
     };
     output.drain(|chunk| written.take(chunk));
-    if event != Event::Exited(Exit::Code(0)) {
-        return Err(NotCompiled::Failed);
-    }
+    check_end(&event)?;
     sandbox.destroy().await;
     written.check()?;
     Ok(written.bytes)
+}
+
+/// One that the kernel has killed, for want of memory, has written a part.
+fn check_end(event: &Event) -> Result<(), NotCompiled> {
+    match event {
+        Event::Exited(Exit::Code(0)) => Ok(()),
+        _ => Err(NotCompiled::Failed),
+    }
 }
 
 /// By a program that may be anybody's.
@@ -96,6 +102,19 @@ impl Written {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_compiler_that_was_killed_or_failed_nothing_is_kept() {
+        assert!(check_end(&Event::Exited(Exit::Code(0))).is_ok());
+        for event in [
+            Event::Exited(Exit::Signal(9)),
+            Event::Exited(Exit::Code(1)),
+            Event::Gone,
+        ] {
+            let end = check_end(&event);
+            assert!(matches!(end, Err(NotCompiled::Failed)), "{event:?}");
+        }
+    }
 
     #[test]
     fn what_a_compiler_writes_is_bounded() {
