@@ -91,6 +91,10 @@ pub(crate) const ALL: &[Case] = &[
         keepers::a_keeper_that_nobody_hears_stays_with_its_clones,
     ),
     (
+        "who_ends_together_with_its_template_is_told_of",
+        keepers::who_ends_together_with_its_template_is_told_of,
+    ),
+    (
         "what_clones_would_share_is_no_template",
         clones::what_clones_would_share_is_no_template,
     ),

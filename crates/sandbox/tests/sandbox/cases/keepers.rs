@@ -5,12 +5,14 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use lambkin_sandbox::Event;
+use lambkin_sandbox::{Event, Exit};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::outside::wait;
 use crate::place::{self, Inside, Place};
 
 const LIVES: &str = "print('lives')\nprint('=end=')";
+const STAYS: &str = "import time; time.sleep(60)";
 
 impl Place {
     /// The place of a clone, whose pid 1 has been led out of the control groups that clones enter.
@@ -103,16 +105,66 @@ pub(super) fn a_keeper_that_nobody_hears_stays_with_its_clones() {
     });
 }
 
+/// A clone's end is told though its template ends in that moment, which is looked at first, and though nobody hears
+/// of that.
+pub(super) fn who_ends_together_with_its_template_is_told_of() {
+    place::with(|place| async move {
+        for template_is_heard in [true, false] {
+            place.end_together(template_is_heard).await;
+        }
+    });
+}
+
 impl Place {
-    async fn leave_a_keeper(&self, template_ends: bool) {
+    async fn template_and_keeper(&self) -> (Inside, Pid) {
         let before = self.traces().processes;
         let template = self.template("").await;
         let mut there = self.traces().processes.into_iter();
         let keeper = there.find(|pid| is_pid_1(pid) && !before.contains(pid));
-        let keeper = process(keeper.expect("the template's pid 1"));
-        let settled = process(only_child_of(keeper));
-        let stays = "import time; time.sleep(60)";
-        let clone = self.clone_of(&template.sandbox, stays).await;
+        (template, process(keeper.expect("the template's pid 1")))
+    }
+
+    async fn end_together(&self, template_is_heard: bool) {
+        let (template, keeper) = self.template_and_keeper().await;
+        let clones = [
+            self.clone_of(&template.sandbox, STAYS).await,
+            self.clone_of(&template.sandbox, STAYS).await,
+        ];
+        // The template, and its clones in the order in which they have come.
+        let ends = [Signal::KILL, Signal::TERM, Signal::INT];
+        wait(Duration::from_secs(2), "no other is left", || {
+            children_of(keeper).len() == ends.len()
+        });
+        let children = children_of(keeper);
+        kill_process(keeper, Signal::STOP).expect("stopped");
+        let heard = template_is_heard.then_some(template);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        for (child, end) in children.iter().zip(ends) {
+            kill_process(process(*child), end).expect("killed");
+        }
+        wait(Duration::from_secs(2), "all have ended", || {
+            children.iter().all(has_ended)
+        });
+        kill_process(keeper, Signal::CONT).expect("it goes on");
+        for (clone, end) in clones.into_iter().zip([Signal::TERM, Signal::INT]) {
+            let told = tokio::time::timeout(Duration::from_secs(2), clone.sandbox.event());
+            let told = told.await.expect("its end is told");
+            assert_eq!(told, Event::Exited(Exit::Signal(end.as_raw())));
+            clone.sandbox.destroy().await;
+        }
+        if let Some(template) = heard {
+            let told = template.sandbox.event().await;
+            assert_eq!(told, Event::Exited(Exit::Signal(Signal::KILL.as_raw())));
+        }
+    }
+
+    async fn leave_a_keeper(&self, template_ends: bool) {
+        let (template, keeper) = self.template_and_keeper().await;
+        let [settled] = children_of(keeper)[..] else {
+            panic!("the template has company");
+        };
+        let settled = process(settled);
+        let clone = self.clone_of(&template.sandbox, STAYS).await;
         let fresh = self.fresh(&template.sandbox).await;
         kill_process(keeper, Signal::STOP).expect("stopped");
         let cloned = template.sandbox.clone_into(&fresh.sandbox, Vec::new());
@@ -136,14 +188,21 @@ fn process(pid: u32) -> Pid {
     pid.expect("a process")
 }
 
-fn only_child_of(parent: Pid) -> u32 {
+/// The eldest first.
+fn children_of(parent: Pid) -> Vec<u32> {
     let parent = parent.as_raw_nonzero();
     let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
-    children
-        .expect("children")
-        .trim()
-        .parse()
-        .expect("one child")
+    let children = children.expect("children");
+    let numbers = children.split_whitespace();
+    numbers
+        .map(|number| number.parse().expect("a number"))
+        .collect()
+}
+
+/// And waits for its parent to look.
+fn has_ended(pid: &u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    status.contains("\nState:\tZ")
 }
 
 fn is_pid_1(pid: &u32) -> bool {
