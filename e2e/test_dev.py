@@ -31,6 +31,7 @@ Resources:
       Handler: app.handler
       CodeUri: src/
       Environment: {Variables: {COLOUR: !Ref Colour, PLACE: !Sub '${Colour}-room'}}
+      SnapStart: {ApplyOn: PublishedVersions}
   Table:
     Type: AWS::DynamoDB::Table
 """
@@ -69,6 +70,10 @@ def project(tmp_path):
     return tmp_path
 
 
+def snap_start(client):
+    return client.get_function_configuration(FunctionName="painter")["SnapStart"]["ApplyOn"]
+
+
 def test_a_saved_change_is_live_at_the_next_invoke(project):
     port = free_port()
     out = open(project / "out", "wb")
@@ -89,6 +94,12 @@ def test_a_saved_change_is_live_at_the_next_invoke(project):
         saved = time.monotonic()
         while json.load(client.invoke(FunctionName="painter", Payload=b"{}")["Payload"]) != "changed":
             assert time.monotonic() - saved < 1.0, "a saved change is live in under a second"
+            time.sleep(0.02)
+        assert snap_start(client) == "PublishedVersions"
+        (project / "template.yaml").write_text(TEMPLATE.replace("PublishedVersions", "None"))
+        saved = time.monotonic()
+        while snap_start(client) != "None":
+            assert time.monotonic() - saved < 2.0, "a saved template is live, too"
             time.sleep(0.02)
     finally:
         dev.send_signal(signal.SIGINT)

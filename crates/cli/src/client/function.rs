@@ -34,6 +34,7 @@ pub(crate) struct Configuration {
     pub(crate) ephemeral_storage: EphemeralStorage,
     pub(crate) environment: Environment,
     pub(crate) logging_config: LoggingConfig,
+    pub(crate) snap_start: SnapStart,
     state: String,
     state_reason: String,
     last_update_status: String,
@@ -69,6 +70,13 @@ pub(crate) struct LoggingConfig {
     pub(crate) application_log_level: String,
     pub(crate) system_log_level: String,
     pub(crate) log_group: String,
+}
+
+/// Of which of its versions environments are clones.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct SnapStart {
+    pub(crate) apply_on: String,
 }
 
 impl Configuration {

@@ -2,7 +2,7 @@
 
 use lambkin_wire::Blob;
 use lambkin_wire::shapes::{
-    CreateFunctionRequest, Environment, EphemeralStorage, FunctionCode, LoggingConfig,
+    CreateFunctionRequest, Environment, EphemeralStorage, FunctionCode, LoggingConfig, SnapStart,
     UpdateFunctionCodeRequest, UpdateFunctionConfigurationRequest,
 };
 
@@ -134,7 +134,7 @@ fn create_request(function: &Function, package: &Package) -> CreateFunctionReque
         file_system_configs: None,
         code_signing_config_arn: None,
         image_config: None,
-        snap_start: None,
+        snap_start: snap_start(function),
         tenancy_config: None,
         capacity_provider_config: None,
         durable_config: None,
@@ -186,7 +186,7 @@ fn configuration_request(function: &Function) -> UpdateFunctionConfigurationRequ
         layers: None,
         file_system_configs: None,
         image_config: None,
-        snap_start: None,
+        snap_start: snap_start(function),
         capacity_provider_config: None,
         durable_config: None,
         runtime_config: None,
@@ -198,6 +198,12 @@ fn environment(function: &Function) -> Option<Environment> {
     let variables = (!function.variables.is_empty()).then(|| function.variables.clone());
     variables.map(|variables| Environment {
         variables: Some(variables),
+    })
+}
+
+fn snap_start(function: &Function) -> Option<SnapStart> {
+    Some(SnapStart {
+        apply_on: Some(function.snap_start),
     })
 }
 
@@ -215,6 +221,7 @@ fn differs(function: &Function, deployed: &Configuration) -> bool {
         || deployed.memory_size != function.memory_mb
         || deployed.ephemeral_storage.size != function.ephemeral_mb
         || deployed.environment.variables != function.variables
+        || deployed.snap_start.apply_on != function.snap_start.as_str()
         || !logs_as(&function.logging, &deployed.logging_config)
 }
 
@@ -241,7 +248,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use crate::dev::template::Source;
-    use lambkin_wire::shapes::LogFormat;
+    use lambkin_wire::shapes::{LogFormat, SnapStartApplyOn};
 
     fn function() -> Function {
         Function {
@@ -261,6 +268,7 @@ mod tests {
                 log_format: Some(LogFormat::Text),
                 ..Default::default()
             },
+            snap_start: SnapStartApplyOn::None,
             tags: BTreeMap::new(),
             events: "events".into(),
         }
@@ -278,6 +286,7 @@ mod tests {
             "MemorySize": 128,
             "EphemeralStorage": {"Size": 512},
             "LoggingConfig": {"LogFormat": "Text", "LogGroup": "/aws/lambda/f"},
+            "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         })
     }
 
@@ -303,10 +312,18 @@ mod tests {
             serde_json::json!({"LogFormat": "JSON"})
         ));
         assert!(differs_with("Timeout", 4.into()));
+        assert!(differs_with(
+            "SnapStart",
+            serde_json::json!({"ApplyOn": "PublishedVersions", "OptimizationStatus": "Off"})
+        ));
         let request = configuration_request(&function());
         assert_eq!(
             request.environment.unwrap().variables,
             Some(BTreeMap::new())
         );
+        let snap_start = request
+            .snap_start
+            .and_then(|snap_start| snap_start.apply_on);
+        assert_eq!(snap_start, Some(SnapStartApplyOn::None));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use lambkin_wire::shapes::{Architecture, LogFormat, LoggingConfig};
+use lambkin_wire::shapes::{Architecture, LogFormat, LoggingConfig, SnapStart, SnapStartApplyOn};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ use super::intrinsic::{Resolver, scalar};
 use super::{Rejected, TemplateFile};
 
 /// Properties that have an effect. `PackageType` is among them to be refused when it is `Image`.
-const UNDERSTOOD: [&str; 15] = [
+const UNDERSTOOD: [&str; 16] = [
     "Architectures",
     "CodeUri",
     "Description",
@@ -25,6 +25,7 @@ const UNDERSTOOD: [&str; 15] = [
     "PackageType",
     "Role",
     "Runtime",
+    "SnapStart",
     "Tags",
     "Timeout",
 ];
@@ -48,6 +49,7 @@ pub(crate) struct Function {
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) architectures: Vec<Architecture>,
     pub(crate) logging: LoggingConfig,
+    pub(crate) snap_start: SnapStartApplyOn,
     pub(crate) tags: BTreeMap<String, String>,
     /// Folder of its events.
     pub(crate) events: PathBuf,
@@ -143,6 +145,7 @@ impl Described<'_> {
         }
         let runtime = self.text("Runtime")?;
         let logging: Option<LoggingConfig> = self.typed("LoggingConfig", "a LoggingConfig")?;
+        let snap_start: Option<SnapStart> = self.typed("SnapStart", "a SnapStart")?;
         let role = self.text("Role")?.filter(|role| role.starts_with("arn:"));
         Ok(Function {
             logical_id: self.logical_id.to_owned(),
@@ -163,6 +166,9 @@ impl Described<'_> {
                 log_format: Some(LogFormat::Text),
                 ..LoggingConfig::default()
             }),
+            snap_start: snap_start
+                .and_then(|snap_start| snap_start.apply_on)
+                .unwrap_or(SnapStartApplyOn::None),
             tags: self.texts("/Tags")?,
             events: file.project.join("events"),
         })

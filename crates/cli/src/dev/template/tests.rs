@@ -2,6 +2,7 @@
 
 use super::*;
 
+use lambkin_wire::shapes::SnapStartApplyOn;
 use std::fs;
 
 const TEMPLATE: &str = r"
@@ -17,6 +18,7 @@ Globals:
     MemorySize: 256
     Runtime: python3.11
     Environment: {Variables: {COLOUR: !Ref Colour, BOTH: global}}
+    SnapStart: {ApplyOn: PublishedVersions}
   Api: {Cors: '*'}
 Resources:
   Painter:
@@ -41,7 +43,7 @@ Resources:
   Plain:
     Type: AWS::Serverless::Function
     Condition: Never
-    Properties: {Handler: app.handler, CodeUri: src, Timeout: '9', Tags: {team: !Ref Open}}
+    Properties: {Handler: app.handler, CodeUri: src, Timeout: '9', Tags: {team: !Ref Open}, SnapStart: {ApplyOn: None}}
   Table:
     Type: AWS::DynamoDB::Table
 Outputs:
@@ -84,6 +86,10 @@ fn globals_parameters_and_intrinsics_become_values() {
         (7, 9, 256)
     );
     assert_eq!(painter.runtime.as_deref(), Some("python3.11"));
+    assert_eq!(
+        (painter.snap_start, plain.snap_start),
+        (SnapStartApplyOn::PublishedVersions, SnapStartApplyOn::None)
+    );
     let expected = [
         ("BOTH", "own"),
         ("COLOUR", "teal"),
@@ -136,6 +142,7 @@ Resources:
   Gone: {Type: AWS::Serverless::Function, Properties: {Runtime: nodejs20.x, CodeUri: nowhere}}
   Far: {Type: AWS::Serverless::Function, Properties: {CodeUri: 's3://bucket/key'}}
   Sized: {Type: AWS::Serverless::Function, Properties: {CodeUri: src, MemorySize: big}}
+  Snapped: {Type: AWS::Serverless::Function, Properties: {CodeUri: src, SnapStart: {ApplyOn: Everything}}}
   Inline: {Type: AWS::Serverless::Function, Properties: {Runtime: nodejs20.x, InlineCode: x}}
 ";
     let template = Project::new(template).read();
@@ -143,6 +150,7 @@ Resources:
         panic!("{:?}", template.functions)
     };
     assert_eq!(inline.source, Source::Inline("x".into()));
+    assert_eq!(inline.snap_start, SnapStartApplyOn::None);
     let cargo = Build::Cargo {
         binary: Some("one".into()),
     };
@@ -157,6 +165,7 @@ Resources:
         ("Image", "Image"),
         ("Made", "makefile"),
         ("Sized", "MemorySize"),
+        ("Snapped", "Everything"),
     ];
     assert_eq!(template.rejected.len(), reasons.len());
     for (rejected, (id, reason)) in template.rejected.iter().zip(reasons) {
