@@ -3,6 +3,7 @@
 //! Refuses: when. Whoever holds the sandbox's invocations decides.
 
 use std::io;
+use std::path::Path;
 
 use crate::linux::cgroup::GroupFiles;
 
@@ -13,6 +14,11 @@ pub struct Freezer(GroupFiles);
 impl Freezer {
     pub(crate) fn new(files: GroupFiles) -> Self {
         Self(files)
+    }
+
+    /// Of any control group of version 2, by its folder. Files that it lacks are not missed.
+    pub fn of_group(folder: &Path) -> Self {
+        Self(GroupFiles::V2(folder.to_owned()))
     }
 
     /// Returns before the last process stands still, which takes microseconds.

@@ -126,48 +126,4 @@ impl Slot {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::time::{Instant, advance};
-
-    fn slot() -> Slot {
-        let slot = Slot::new(Duration::from_secs(3), Duration::from_secs(600), None);
-        freeze(&slot);
-        slot
-    }
-
-    fn freeze(slot: &Slot) {
-        slot.lock().frozen = Some(Frozen {
-            since: Instant::now(),
-            pages: Pages::InMemory,
-        });
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn only_what_stands_still_for_long_and_is_not_at_its_end_leaves() {
-        let slot = slot();
-        assert!(!slot.may_be_pushed_out());
-        advance(FROZEN_FOR).await;
-        assert!(slot.may_be_pushed_out());
-        slot.thaw();
-        assert!(!slot.may_be_pushed_out(), "it runs");
-        freeze(&slot);
-        assert!(!slot.may_be_pushed_out(), "it did a moment ago");
-        advance(FROZEN_FOR).await;
-        assert!(slot.may_be_pushed_out());
-        slot.close();
-        assert!(!slot.may_be_pushed_out());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn nothing_leaves_twice() {
-        let slot = slot();
-        advance(FROZEN_FOR).await;
-        for pages in [Pages::Leaving, Pages::Out, Pages::Staying] {
-            slot.lock().may_leave().unwrap().pages = pages;
-            assert!(!slot.may_be_pushed_out());
-            assert_eq!(slot.is_pushed_out(), pages == Pages::Out);
-            slot.lock().frozen.as_mut().unwrap().pages = Pages::InMemory;
-        }
-    }
-}
+mod tests;
