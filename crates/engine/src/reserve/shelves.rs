@@ -249,3 +249,105 @@ impl Shelf {
             .into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtimes::Launch;
+    use lambkin_sandbox::Root;
+
+    const MANY: u64 = EXPECTED_BYTES * 100;
+
+    fn name(text: &str) -> FunctionName {
+        FunctionName::new(text).unwrap()
+    }
+
+    fn recipe(memory_mb: u32) -> Arc<Recipe> {
+        let launch = Launch {
+            root: Root::default(),
+            argv: vec!["/var/lang/bin/node".into()],
+            waits: true,
+            env: Vec::new(),
+            version: "nodejs:22".into(),
+            nearest_note: None,
+            compiling: None,
+        };
+        let mut function = crate::testing::function("f", Default::default());
+        function.settings.memory_mb = memory_mb;
+        Arc::new(Recipe::new(&launch, &function.settings))
+    }
+
+    /// For which recipe the next one would be made.
+    fn lacking(shelves: &mut Shelves) -> Option<Arc<Recipe>> {
+        shelves.lack().map(|(recipe, _)| recipe)
+    }
+
+    #[test]
+    fn a_recipe_keeps_some_for_as_long_as_a_function_has_it() {
+        let mut shelves = Shelves::new(MANY, Aside::default());
+        assert_eq!(lacking(&mut shelves), None);
+        shelves.serve(&name("f"), &recipe(128));
+        shelves.serve(&name("g"), &recipe(128));
+        shelves.forget(&name("f"));
+        assert_eq!(lacking(&mut shelves), Some(recipe(128)));
+        shelves.serve(&name("g"), &recipe(256));
+        assert_eq!(lacking(&mut shelves), Some(recipe(256)));
+        assert_eq!(shelves.shelves.len(), 1);
+        shelves.forget(&name("g"));
+        // An environment of it was on its way.
+        shelves.take(Some(&name("g")), &recipe(256));
+        assert_eq!(lacking(&mut shelves), None);
+        assert!(shelves.shelves.is_empty() && shelves.recipes.is_empty());
+    }
+
+    #[test]
+    fn what_was_needed_last_is_made_first() {
+        let mut shelves = Shelves::new(MANY, Aside::default());
+        shelves.serve(&name("f"), &recipe(128));
+        shelves.serve(&name("g"), &recipe(256));
+        assert_eq!(lacking(&mut shelves), Some(recipe(256)));
+        // A version of some function, for which nothing is kept of its own.
+        shelves.take(None, &recipe(128));
+        assert_eq!(lacking(&mut shelves), Some(recipe(128)));
+        shelves.take(None, &recipe(512));
+        assert_eq!(lacking(&mut shelves), Some(recipe(128)));
+    }
+
+    #[test]
+    fn none_is_made_beyond_the_memory_that_others_leave() {
+        let aside = Aside::default();
+        let mut shelves = Shelves::new(EXPECTED_BYTES, aside.clone());
+        shelves.serve(&name("f"), &recipe(128));
+        assert!(lacking(&mut shelves).is_some());
+        let taken = aside.take(1);
+        assert_eq!(lacking(&mut shelves), None);
+        drop(taken);
+        assert!(lacking(&mut shelves).is_some());
+        shelves.clear();
+        shelves.serve(&name("f"), &recipe(128));
+        assert_eq!(lacking(&mut shelves), None, "at the end");
+    }
+
+    #[test]
+    fn twice_as_many_are_kept_each_time_one_is_missing_and_half_as_many_after_a_while() {
+        let mut shelf = Shelf::new();
+        assert_eq!(shelf.wanted, 1);
+        for wanted in [2, 4, 8, 8] {
+            assert!(shelf.take().is_none());
+            assert_eq!(shelf.wanted, wanted);
+        }
+        for wanted in [4, 2, 1, 1] {
+            shelf.halved -= PATIENCE;
+            shelf.needed -= PATIENCE;
+            shelf.review();
+            assert_eq!(shelf.wanted, wanted);
+            shelf.review();
+            assert_eq!(shelf.wanted, wanted, "no longer than that");
+        }
+        shelf.wanted = 8;
+        shelf.halved -= PATIENCE;
+        shelf.take();
+        shelf.review();
+        assert_eq!(shelf.wanted, 8, "it was needed a moment ago");
+    }
+}
