@@ -165,3 +165,36 @@ fn settled(host: &Host, sandbox: Sandbox) -> Result<Template, NotLoaded> {
         lineage: Arc::new(Lineage::new(host.reserve.aside().take(bytes))),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code;
+    use rustix::io::Errno;
+
+    #[test]
+    fn what_the_machine_lacks_or_slows_may_pass_and_what_the_code_is_or_does_not() {
+        let no_room = code::Error::Unavailable("no room".to_owned());
+        for why in [
+            NotLoaded::NoMemory,
+            NotLoaded::Code(no_room),
+            NotLoaded::Sandbox(sandbox::Error::SpawnerGone),
+            NotLoaded::Incomplete,
+            NotLoaded::Gone,
+            NotLoaded::Killed,
+            NotLoaded::TooSlow,
+            NotLoaded::NotStarted(Errno::NOMEM.raw_os_error()),
+            NotLoaded::Hindered("it does not fork".to_owned()),
+        ] {
+            assert_eq!(why.unfit(), Unfit::ForNow, "{why}");
+        }
+        for why in [
+            NotLoaded::NotStarted(Errno::NOEXEC.raw_os_error()),
+            NotLoaded::Failed(Exit::Code(1)),
+            NotLoaded::Failed(Exit::Signal(11)),
+            NotLoaded::Unfit("it holds a file open".to_owned()),
+        ] {
+            assert_eq!(why.unfit(), Unfit::ForGood, "{why}");
+        }
+    }
+}

@@ -153,10 +153,7 @@ impl Templates {
         lineage: &Arc<Lineage>,
         unfit: Unfit,
     ) {
-        let of_machine = &lineage.of_machine;
-        let may_pass = of_machine.fetch_or(unfit == Unfit::ForNow, Ordering::Relaxed);
-        let unfit = if may_pass { Unfit::ForNow } else { unfit };
-        if lineage.failures.fetch_add(1, Ordering::Relaxed) + 1 >= FAILURES_MAX
+        if let Some(unfit) = lineage.failed(unfit)
             && host.templates.is_of(function, lineage)
         {
             let version = function.version;
@@ -227,6 +224,15 @@ impl Lineage {
         }
     }
 
+    /// A clone has failed, by that fault. As what its template is unfit, if too many have.
+    fn failed(&self, unfit: Unfit) -> Option<Unfit> {
+        let of_machine = &self.of_machine;
+        let may_pass = of_machine.fetch_or(unfit == Unfit::ForNow, Ordering::Relaxed);
+        let unfit = if may_pass { Unfit::ForNow } else { unfit };
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        (failures >= FAILURES_MAX).then_some(unfit)
+    }
+
     /// A clone has asked for its first event.
     pub(crate) fn succeeded(&self) {
         self.failures.store(0, Ordering::Relaxed);
@@ -248,4 +254,35 @@ async fn make(host: Arc<Host>, function: Arc<Function>) {
     }
     let made = loaded.map(Arc::new).map_err(|why| why.unfit());
     host.templates.keep(&host, &function, made);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Unfit::{ForGood, ForNow};
+
+    #[test]
+    fn a_template_is_given_up_when_two_clones_fail_and_none_is_ready_in_between() {
+        let lineage = Lineage::new(Aside::default().take(0));
+        for _ in 0..3 {
+            assert_eq!(lineage.failed(ForGood), None);
+            lineage.succeeded();
+        }
+        assert_eq!(lineage.failed(ForGood), None);
+        assert_eq!(lineage.failed(ForGood), Some(ForGood));
+    }
+
+    #[test]
+    fn where_the_machine_had_a_part_in_it_it_may_pass() {
+        for (first, second) in [(ForNow, ForGood), (ForGood, ForNow)] {
+            let lineage = Lineage::new(Aside::default().take(0));
+            assert_eq!(lineage.failed(first), None);
+            assert_eq!(lineage.failed(second), Some(ForNow), "{first:?} {second:?}");
+        }
+        let lineage = Lineage::new(Aside::default().take(0));
+        lineage.failed(ForNow);
+        lineage.succeeded();
+        lineage.failed(ForGood);
+        assert_eq!(lineage.failed(ForGood), Some(ForGood), "that is long ago");
+    }
 }
