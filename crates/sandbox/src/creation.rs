@@ -578,12 +578,12 @@ fn enter_root(blueprint: &Blueprint) -> Result<(), Failure> {
     profile::done(Step::Root);
     dev::mount_private(root, blueprint.shm_bytes)?;
     profile::done(Step::Devices);
+    fchdir(root).map_err(at("enter the root"))?;
     proc::mount(root, blueprint.job.has_others_below())?;
     profile::done(Step::Proc);
     if blueprint.code.is_none() {
         hand_out_space(root)?;
     }
-    fchdir(root).map_err(at("enter the root"))?;
     pivot_root(".", ".").map_err(at("change the root"))?;
     unmount(".", UnmountFlags::DETACH).map_err(at("leave the old root"))
 }

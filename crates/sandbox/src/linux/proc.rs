@@ -1,11 +1,10 @@
 //! A sandbox's own /proc: its processes only, the kernel's switches read-only, the kernel's secrets masked.
 
-use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
-use rustix::mount::MountAttrFlags;
+use rustix::mount::{MountAttrFlags, MountFlags, mount_bind, mount_remount};
 
 use super::{mounts, namespaces};
 use crate::failure::{Failure, at};
@@ -35,36 +34,57 @@ const MASKED: [&str; 17] = [
 ];
 /// Hardware, file systems and their devices: seen as an empty folder.
 const EMPTIED: [&str; 4] = ["acpi", "asound", "fs", "scsi"];
-const READ_ONLY_FLAGS: u64 = mounts::READ_ONLY | libc::MOUNT_ATTR_NOEXEC;
+const READ_ONLY_FLAGS: MountFlags = MountFlags::BIND
+    .union(MountFlags::RDONLY)
+    .union(MountFlags::NOSUID)
+    .union(MountFlags::NODEV)
+    .union(MountFlags::NOEXEC);
+/// The root's own, which is `nosuid` and `noexec`.
+const NULL: &str = "dev/null";
 
-/// Mounts it at `proc` of the new root, whose own /dev/null is there by then. Comes after all other mounts:
-/// in the end it forbids the name spaces that the kernel makes for every mount that is not attached yet.
+/// Mounts it at `proc` of the new root, in which this process works and whose own /dev/null is there by then. Comes after
+/// all other mounts: in the end it forbids the name spaces that the kernel makes for every mount that is not attached
+/// yet.
 pub(crate) fn mount(root: impl AsFd, has_others_below: bool) -> Result<(), Failure> {
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
         | MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let proc = mounts::new("proc", &[], attributes).map_err(at("mount /proc"))?;
-    // Of the folder that /proc is about to be mounted on: read-only, and nothing is in it.
-    let empty = EMPTIED.map(|path| (path, mounts::clone_tree(&root, "proc")));
+    let empty = empty_folders(&proc, &root)?;
     mounts::attach(&proc, &root, "proc").map_err(at("attach /proc"))?;
-    for (path, folder) in empty {
-        let folder = folder.map_err(at("copy an empty folder"))?;
-        if let Some(place) = find(&proc, path)? {
-            mounts::attach(folder, place, "").map_err(at(format!("cover /proc/{path}")))?;
-        }
+    for (place, folder) in empty {
+        mounts::attach(folder, place, "").map_err(at("cover a folder of /proc"))?;
+    }
+    // Without it nothing would be masked, which would look as if there were nothing to mask.
+    mounts::open_inside(&root, NULL).map_err(at("find /dev/null"))?;
+    for path in MASKED {
+        if_there(cover(NULL, path)).map_err(at(format!("cover /proc/{path}")))?;
     }
     for path in READ_ONLY {
-        cover(&proc, path, &proc, path, READ_ONLY_FLAGS)?;
-    }
-    for path in MASKED {
-        cover(&proc, path, &root, "dev/null", libc::MOUNT_ATTR_NOSUID)?;
+        if_there(make_read_only(path)).map_err(at(format!("cover /proc/{path}")))?;
     }
     if has_others_below {
         begin_elsewhere(&proc).map_err(at("number processes"))?;
     }
-    let sys = copy(&proc, "sys", READ_ONLY_FLAGS).map_err(at("cover /proc/sys"))?;
     namespaces::forbid_more(proc.as_fd()).map_err(at("forbid name spaces"))?;
-    mounts::attach(sys, &proc, "sys").map_err(at("cover /proc/sys"))
+    make_read_only("sys").map_err(at("cover /proc/sys"))
+}
+
+/// What is to be emptied of a /proc that is not attached yet, each with the folder that it will be attached to:
+/// read-only, and nothing is in it. A copy that is attached nowhere in the end costs a grace period of the kernel.
+fn empty_folders(proc: &OwnedFd, root: impl AsFd) -> Result<Vec<(OwnedFd, OwnedFd)>, Failure> {
+    let mut empty = Vec::new();
+    for path in EMPTIED {
+        match mounts::open_inside(proc, path) {
+            Ok(place) => {
+                let folder = mounts::clone_tree(&root, "proc");
+                empty.push((place, folder.map_err(at("copy an empty folder"))?));
+            }
+            Err(Errno::NOENT) => {}
+            Err(error) => return Err(Failure::new(format!("open /proc/{path}"), error)),
+        }
+    }
+    Ok(empty)
 }
 
 /// Numbers the processes of a template's sandbox beyond those of its clones, who begin low: libraries know by their
@@ -76,33 +96,21 @@ fn begin_elsewhere(proc: &OwnedFd) -> Result<(), Errno> {
     rustix::io::write(last, LAST).map(drop)
 }
 
+/// Mounts `what` over a path of /proc, which is none of its links.
+fn cover(what: &str, path: &str) -> rustix::io::Result<()> {
+    mount_bind(what, format!("proc/{path}"))
+}
+
+fn make_read_only(path: &str) -> rustix::io::Result<()> {
+    let path = format!("proc/{path}");
+    mount_bind(&*path, &*path)?;
+    mount_remount(&*path, READ_ONLY_FLAGS, c"")
+}
+
 /// A path that this kernel does not have needs no cover.
-fn find(proc: &OwnedFd, path: &str) -> Result<Option<OwnedFd>, Failure> {
-    match mounts::open_inside(proc, path) {
-        Ok(place) => Ok(Some(place)),
-        Err(Errno::NOENT) => Ok(None),
-        Err(error) => Err(Failure::new(format!("open /proc/{path}"), error)),
+fn if_there(covered: rustix::io::Result<()>) -> rustix::io::Result<()> {
+    match covered {
+        Err(Errno::NOENT) => Ok(()),
+        covered => covered,
     }
-}
-
-/// Mounts `what` over `path`.
-fn cover(
-    proc: &OwnedFd,
-    path: &'static str,
-    from: impl AsFd,
-    what: &str,
-    attributes: u64,
-) -> Result<(), Failure> {
-    let Some(place) = find(proc, path)? else {
-        return Ok(());
-    };
-    copy(from, what, attributes)
-        .and_then(|tree| Ok(mounts::attach(tree, place, "")?))
-        .map_err(at(format!("cover /proc/{path}")))
-}
-
-fn copy(from: impl AsFd, what: &str, attributes: u64) -> io::Result<OwnedFd> {
-    let tree = mounts::clone_tree(from, what)?;
-    mounts::restrict(&tree, attributes, true)?;
-    Ok(tree)
 }
