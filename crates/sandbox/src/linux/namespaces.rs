@@ -205,9 +205,11 @@ fn limit(proc: BorrowedFd<'_>, of: impl Fn(&Limit) -> u32) -> rustix::io::Result
     if weaken::is_off(Layer::Userns) {
         return Ok(());
     }
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = openat(proc, "sys/user", flags, Mode::empty())?;
     for limit in &LIMITS {
-        let path = format!("sys/user/{}", limit.0);
-        match openat(proc, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        match openat(&folder, limit.0, flags, Mode::empty()) {
             Ok(file) => rustix::io::write(file, of(limit).to_string().as_bytes()).map(drop)?,
             Err(rustix::io::Errno::NOENT) => {}
             Err(error) => return Err(error),

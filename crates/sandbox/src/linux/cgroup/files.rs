@@ -1,20 +1,21 @@
 //! Reading and writing the small files of control groups.
 
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Writes a value in one call, as these files demand.
 pub(super) fn write(folder: &Path, file: &str, value: impl ToString) -> io::Result<()> {
-    fs::write(folder.join(file), value.to_string())
+    // Neither made nor emptied first, which would take longer than the write.
+    let mut file = OpenOptions::new().write(true).open(folder.join(file))?;
+    file.write_all(value.to_string().as_bytes())
 }
 
 /// Writes a value to a file that not every kernel has.
 pub(super) fn write_if_there(folder: &Path, file: &str, value: impl ToString) -> io::Result<()> {
-    if folder.join(file).exists() {
-        write(folder, file, value)
-    } else {
-        Ok(())
+    match write(folder, file, value) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        written => written,
     }
 }
 
