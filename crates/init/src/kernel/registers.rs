@@ -1,6 +1,7 @@
 //! A stopped process's registers: what it was calling, and how it is made to call something else.
 
 use super::check;
+use super::trace::Request;
 use rustix::io::Errno;
 use rustix::process::Pid;
 
@@ -149,7 +150,7 @@ impl Registers {
 }
 
 fn transfer(
-    request: libc::c_uint,
+    request: Request,
     process: Pid,
     registers: &mut libc::user_regs_struct,
 ) -> Result<(), Errno> {
