@@ -256,19 +256,55 @@ def test_a_burst_is_served_beyond_what_waits(pooled, deployer):
 def test_where_memory_is_short_the_latest_counts(tmp_path):
     # Room for one interpreter, not for two.
     server = Server(tmp_path, "--allow-nearest-runtime", "--pool-memory-mib", "28").start()
-    deploy = Deployer(server.client())
-    deploy({"index.py": "def handler(event, context):\n    return 1\n"}, MemorySize=256)
+    try:
+        deploy = Deployer(server.client())
+        deploy({"index.py": "def handler(event, context):\n    return 1\n"}, MemorySize=256)
+        wait_filled(server)
+        first = waiting(server)
+        latest = deploy({"index.py": "def handler(event, context):\n    return 2\n"}, MemorySize=300)
+        until = time.monotonic() + FILLED_S
+        while not waiting(server) or set(waiting(server)) & set(first):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        wait_filled(server)
+        assert len(waiting(server)) == 1
+        assert invoke(server, latest) == 2
+        assert starts(server, latest) == {"pooled": 1}
+        look_at_loaded_programs(server, deploy)
+    finally:
+        assert server.stop() == 0
+
+
+# With its 20 MiB nothing else has room.
+LARGE = """
+import time
+held = b"x" * (20 << 20)
+def handler(event, context):
+    time.sleep(event)
+"""
+
+
+def look_at_loaded_programs(server, deploy):
+    """They take of the same memory, until the last clone of them is gone."""
+    client = server.client()
+    name = deploy({"index.py": LARGE}, MemorySize=300, SnapStart={"ApplyOn": "PublishedVersions"})
     wait_filled(server)
-    first = waiting(server)
-    latest = deploy({"index.py": "def handler(event, context):\n    return 2\n"}, MemorySize=300)
+    client.publish_version(FunctionName=name)
+    wait_empty(server)
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(client.invoke, FunctionName=name, Qualifier="1", Payload=b"2")
+        time.sleep(0.5)
+        client.delete_function(FunctionName=name)
+        deploy({"index.py": "def handler(event, context):\n    return 3\n"}, MemorySize=400)
+        time.sleep(0.7)
+        assert waiting(server) == [] and not running.done()
+        assert "FunctionError" not in running.result()
     until = time.monotonic() + FILLED_S
-    while not waiting(server) or set(waiting(server)) & set(first):
+    while not waiting(server):
         assert time.monotonic() < until
-        time.sleep(0.05)
-    assert len(waiting(server)) == 1
-    assert invoke(server, latest) == 2
-    assert starts(server, latest) == {"pooled": 1}
-    assert server.stop() == 0
+        # With each it is looked again.
+        deploy({"index.py": "def handler(event, context):\n    return 4\n"}, MemorySize=400)
+        time.sleep(0.3)
 
 
 def test_a_killed_server_leaves_none(tmp_path):

@@ -148,14 +148,19 @@ def test_what_rests_makes_room_for_what_is_wanted(tmp_path):
     try:
         client = server.client()
         deploy = Deployer(client)
-        names = [deploy({"index.py": BARRIER}, MemorySize=128, Timeout=60) for _ in range(2)]
+        first, second = (deploy({"index.py": BARRIER}, MemorySize=128, Timeout=60) for _ in range(2))
 
-        def call(name):
-            return json.load(client.invoke(FunctionName=name, Payload=b'{"hold": 6}')["Payload"])
+        def copies(name, count, hold):
+            def call(_):
+                return json.load(client.invoke(FunctionName=name, Payload=json.dumps({"hold": hold}))["Payload"])
 
-        for name in names:
-            with ThreadPoolExecutor(36) as pool:
-                answers = list(pool.map(call, [name] * 36))
-            assert len({copy for copy, _, _ in answers}) == 36
+            with ThreadPoolExecutor(count) as pool:
+                return {copy for copy, _, _ in pool.map(call, range(count))}
+
+        assert len(copies(first, 36, 6)) == 36
+        latest = copies(first, 8, 0.5)
+        assert len(copies(second, 36, 6)) == 36
+        # The longest at rest had to go for it.
+        assert copies(first, 8, 0.5) == latest and len(latest) == 8
     finally:
         assert server.stop() == 0

@@ -52,6 +52,13 @@ def handler(event, context):
     time.sleep(0.7)
     return os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]
 """
+# Takes longer to be loaded to be cloned than anybody waits.
+SLOW = """
+import os, time
+print("loads", flush=True)
+if os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == "snap-start": time.sleep(100)
+def handler(event, context): return os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]
+"""
 
 
 def templates(server):
@@ -70,7 +77,8 @@ def wait_for(server, count, others_than=()):
     while len(there := templates(server)) != count or set(there) & set(others_than):
         assert time.monotonic() < until, server.log()
         time.sleep(0.05)
-    time.sleep(0.1)
+    # From its standing still to the server's hearing of it, which looks at it before.
+    time.sleep(0.3 if count else 0)
 
 
 def publish(server, code, **settings):
@@ -199,11 +207,28 @@ def look_at_dying_clones(server):
     server.client().delete_function(FunctionName=name)
 
 
+def look_at_what_is_not_loaded_yet(server):
+    """It is started as any other, and stops loading when nobody wants it any more."""
+    client = server.client()
+    name = Deployer(client)({"index.py": SLOW}, "python", SnapStart={"ApplyOn": "PublishedVersions"})
+    until = time.monotonic() + 10
+    while "loads" not in server.cli("logs", name).stdout:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    client.publish_version(FunctionName=name)
+    for version in ("$LATEST", "1"):
+        assert invoke(server, name, qualifier=version) == (None, "on-demand")
+    assert client.get_function_configuration(FunctionName=name, Qualifier="1")["State"] == "Pending"
+    client.delete_function(FunctionName=name)
+    leftovers.wait_until_none(lambda: leftovers.sandbox_processes(server.process.pid), "what was loaded")
+
+
 def test_latest_is_cloned_where_the_operator_says_so(tmp_path):
     server = Server(tmp_path, "--allow-nearest-runtime", "--snap-start", "latest").start()
     try:
         look_at_latest(server)
         look_at_dying_clones(server)
+        look_at_what_is_not_loaded_yet(server)
     finally:
         assert server.stop() == 0
 
