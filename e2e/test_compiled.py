@@ -2,7 +2,12 @@
 
 import base64
 import importlib._bootstrap_external as importing
+import io
+import subprocess
+import sys
 import time
+from pathlib import Path
+from zipfile import ZipFile
 
 from harness.package import zip_files
 from harness.raw_zip import Entry, archive, link
@@ -167,3 +172,29 @@ def test_what_a_package_holds_is_compiled_within_limits(client, deploy, invoke):
     found = function.until(["good", "linked", "many.m499"], is_compiled)["Json"]
     assert found["compiled"] == ["/var/task/linked.py"]
     assert found["told"]["many.m499"]["value"] == 499
+
+
+# As in its sandbox, but for the place of the package.
+COMPILES = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import _lambkin_compile
+_lambkin_compile._TASK = sys.argv[2]
+_lambkin_compile.main(int(sys.argv[3]), int(sys.argv[4]))
+"""
+
+
+def test_what_there_is_no_time_or_room_for_is_left_uncompiled(tmp_path):
+    for number in range(3):
+        (tmp_path / f"m{number}.py").write_text(good(number))
+
+    def compiled(bytes_max, seconds_max=45):
+        runtime = Path(__file__).parent.parent / "runtimes" / "python"
+        line = [sys.executable, "-I", "-c", COMPILES, runtime, f"{tmp_path}/", str(bytes_max), str(seconds_max)]
+        done = subprocess.run(line, capture_output=True, check=True)
+        return [entry.file_size for entry in ZipFile(io.BytesIO(done.stdout)).infolist()]
+
+    sizes = compiled(1 << 20)
+    assert len(sizes) == 3
+    assert compiled(sum(sizes)) == sizes and compiled(sum(sizes) - 1) == sizes[:2]
+    assert compiled(1 << 20, seconds_max=0) == []

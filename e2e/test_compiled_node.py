@@ -1,6 +1,12 @@
 """Node.js's code is compiled once for all environments, and nobody can tell but by the time."""
 
+import io
+import shutil
+import subprocess
 from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
 
 from harness.package import zip_files
 from harness.raw_zip import Entry, archive, link
@@ -164,3 +170,32 @@ def test_what_a_package_of_node_js_holds_is_compiled_within_limits(client, deplo
     name = deploy(archive(*odd, *plain), "node", MemorySize=1769, Environment=libraries)
     found = Renewing(client, invoke, name).until({}, lambda found: found["compiled"])["Json"]
     assert (found["value"], found["compiled"]) == ("here", COMPILED)
+
+
+def test_what_there_is_no_time_or_room_for_is_left_uncompiled(tmp_path):
+    node = shutil.which("node")
+    if not node:
+        pytest.skip("no Node.js by that name")
+    package, runtime = tmp_path / "package", tmp_path / "runtime"
+    package.mkdir()
+    for number in range(3):
+        (package / f"m{number}.js").write_text(f"module.exports = {number};\n{BULK}")
+    shutil.copytree(Path(__file__).parent.parent / "runtimes" / "nodejs", runtime)
+    script = runtime / "lambkin-compile.cjs"
+    # As in its sandbox, but for the place of the package.
+    script.write_text(script.read_text().replace("'/var/task'", f"'{package}'"))
+
+    def compiled(bytes_max, seconds_max=45):
+        done = subprocess.run([node, script, str(bytes_max), str(seconds_max)], capture_output=True, check=True)
+        entries = ZipFile(io.BytesIO(done.stdout)).infolist()
+        return [entry.file_size for entry in entries if entry.filename != "index.json"]
+
+    sizes = compiled(8 << 20)
+    if not sizes:
+        pytest.skip("that Node.js is none for which anything is compiled")
+    assert len(sizes) == 3
+    # The same text is not always as long.
+    half_of_one = max(sizes) // 2
+    for count in range(3):
+        assert len(compiled(count * max(sizes) + half_of_one)) == count
+    assert compiled(8 << 20, seconds_max=0) == []
