@@ -17,7 +17,8 @@ pub const RULES: i32 = 6;
 pub const DOORS: i32 = 7;
 /// Most of them: one for each kind of limit, where each has a hierarchy of its own.
 pub const DOORS_MAX: usize = 5;
-/// Of one that adopts clones: what the next one reads.
+/// Of one that adopts clones: what the next one reads. Of one in a sandbox without code: what its first program reads, or
+/// which program that is.
 pub const INPUT: i32 = 12;
 
 /// Descriptors that a program may have open, as on AWS.

@@ -1,50 +1,54 @@
-//! `lambkin-init run`, `lambkin-init run network [landlock]`, `lambkin-init run template|clone DOORS [landlock]` or `lambkin-init unpack BYTES_MAX ENTRIES_MAX`: which work
-//! this pid 1 has, and whether the kernel has a second layer for its programs' network. `lambkin-init try` is a program that tries the network, and ends with the error number that it met.
+//! `lambkin-init run [waits] [network [landlock]]`, `lambkin-init run template|clone DOORS [landlock]` or `lambkin-init unpack BYTES_MAX ENTRIES_MAX`: which work
+//! this pid 1 has, whether its first program finds what it waits for, and whether the kernel has a second layer for its
+//! programs' network. `lambkin-init try` is a program that tries the network, and ends with the error number that it met.
 
 use lambkin_init::Programs;
+use std::io;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().collect();
+    let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let done = match words[..] {
-        [_, "run"] => lambkin_init::run(Programs::Alone),
-        [_, "run", "network"] => lambkin_init::run(Programs::Connected { landlock: false }),
-        [_, "run", "network", "landlock"] => {
-            lambkin_init::run(Programs::Connected { landlock: true })
-        }
-        [_, "run", "template" | "clone", ref more @ ..] => match part(words[2], more) {
-            Some(programs) => lambkin_init::run(programs),
-            None => return ExitCode::from(2),
-        },
-        [_, "unpack", bytes_max, entries_max] => match (bytes_max.parse(), entries_max.parse()) {
-            (Ok(bytes_max), Ok(entries_max)) => lambkin_init::unpack(bytes_max, entries_max),
-            _ => return ExitCode::from(2),
-        },
-        [_, "try"] => {
-            let met = lambkin_init::try_network().err();
-            let errno = met.map_or(0, |error| error.raw_os_error());
-            return ExitCode::from(u8::try_from(errno).unwrap_or(u8::MAX));
-        }
-        _ => return ExitCode::from(2),
-    };
-    if done.is_ok() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    if words == ["try"] {
+        let met = lambkin_init::try_network().err();
+        let errno = met.map_or(0, |error| error.raw_os_error());
+        return ExitCode::from(u8::try_from(errno).unwrap_or(u8::MAX));
+    }
+    match work(&words) {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(_)) => ExitCode::FAILURE,
+        None => ExitCode::from(2),
     }
 }
 
-/// Of a pid 1 that makes clones, or has them.
-fn part(name: &str, more: &[&str]) -> Option<Programs> {
-    let (doors, landlock) = match more {
-        [doors] => (doors, false),
-        [doors, "landlock"] => (doors, true),
+/// Does what the words ask for; `None` if that is nothing.
+fn work(words: &[&str]) -> Option<io::Result<()>> {
+    Some(match words {
+        ["run", "waits", programs @ ..] => lambkin_init::run(self::programs(programs)?, true),
+        ["run", programs @ ..] => lambkin_init::run(self::programs(programs)?, false),
+        ["unpack", bytes_max, entries_max] => {
+            lambkin_init::unpack(bytes_max.parse().ok()?, entries_max.parse().ok()?)
+        }
         _ => return None,
+    })
+}
+
+fn programs(words: &[&str]) -> Option<Programs> {
+    let (words, landlock) = match words {
+        [words @ .., "landlock"] => (words, true),
+        words => (words, false),
     };
-    let doors = doors.parse().ok()?;
-    Some(match name {
-        "template" => Programs::Template { doors, landlock },
-        _ => Programs::Cloned { doors, landlock },
+    Some(match words {
+        [] if !landlock => Programs::Alone,
+        ["network"] => Programs::Connected { landlock },
+        ["template", doors] => Programs::Template {
+            doors: doors.parse().ok()?,
+            landlock,
+        },
+        ["clone", doors] => Programs::Cloned {
+            doors: doors.parse().ok()?,
+            landlock,
+        },
+        _ => return None,
     })
 }

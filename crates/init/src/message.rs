@@ -22,22 +22,16 @@ pub const QUERIES_MAX: usize = 128;
 /// What the server asks of pid 1.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Execute a program as a child, with this environment alone.
+    /// Execute a program as a child.
     Start {
-        /// Path and arguments.
-        argv: Vec<String>,
-        /// Variables.
-        env: Vec<(String, String)>,
-        /// Working folder.
-        cwd: String,
+        /// What is executed.
+        program: Program,
         /// What it reads.
         stdin: Stdin,
     },
-    /// What a program with [`Stdin::Pipe`] reads, and then the end. Once; for any other it is lost.
-    Input {
-        /// Fits into a pipe whole, so that nobody waits.
-        bytes: Vec<u8>,
-    },
+    /// The same, but the program is read where one with [`Stdin::Pipe`] would read: it is told there, and starts without
+    /// a word to pid 1. Whatever waits for it counts as the program already.
+    Await,
     /// Kill every process but pid 1. Answered by [`Report::Killed`].
     Kill,
     /// Comes with a socket for [`Report::Connect`]. What became of that follows when the server has closed its own
@@ -79,12 +73,23 @@ pub enum Command {
     },
 }
 
+/// A program to run inside as the sandbox's user; stdout and stderr go to the sandbox's log pipe.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Program {
+    /// The executable's path and its arguments.
+    pub argv: Vec<String>,
+    /// The whole environment.
+    pub env: Vec<(String, String)>,
+    /// Absolute path of its working folder.
+    pub cwd: String,
+}
+
 /// A program's standard input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stdin {
     /// Nothing.
     Null,
-    /// What [`Command::Input`] brings.
+    /// What comes with the code of a sandbox that was made without: once, and then the end.
     Pipe,
 }
 

@@ -2,27 +2,27 @@
 //!
 //! ```text
 //! waits ──told what to execute──▶ the program
-//!   │       └── cannot be executed ──▶ its error number, and its end
+//!   │ │     └── cannot be executed ──▶ its error number, and its end
+//!   │ └─told where it will be told─▶ waits there ──▶ the same
 //!   └── killed ──▶ its end
 //! ```
 //! Until then it runs nothing but this, and nobody else is there who could see it.
 
 use crate::descriptors;
 use crate::kernel::child;
-use crate::message::{MESSAGE_BYTES_MAX, Stdin};
+use crate::message::{MESSAGE_BYTES_MAX, Program};
 use crate::socket::{receive, send};
 use nix::sys::signal::SigSet;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Resource, Rlimit, setpgid, setrlimit};
 use rustix::stdio::dup2_stdin;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::fs::File;
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -31,13 +31,11 @@ const READY: &[u8] = b"l";
 
 /// What it is to execute.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Wanted {
-    /// Path and arguments.
-    pub(crate) argv: Vec<String>,
-    pub(crate) env: Vec<(String, String)>,
-    /// Working folder.
-    pub(crate) cwd: String,
-    pub(crate) stdin: Stdin,
+pub(crate) enum Wanted {
+    /// This. It reads what comes along, or nothing.
+    This(Program),
+    /// What is read from what comes along. It reads nothing then.
+    Told,
 }
 
 /// It waits.
@@ -46,11 +44,9 @@ pub(crate) struct Prepared {
     talk: OwnedFd,
 }
 
-/// It has become the program.
-pub(crate) struct Started {
-    pub(crate) pid: Pid,
-    /// What it reads, if that was wished for.
-    pub(crate) input: Option<File>,
+/// One that will become the program without a word to pid 1.
+pub(crate) struct Awaiting {
+    talk: OwnedFd,
 }
 
 impl Prepared {
@@ -79,28 +75,45 @@ impl Prepared {
         }
     }
 
-    /// Returns when it is the program.
-    pub(crate) fn become_program(self, wanted: &Wanted) -> io::Result<Started> {
-        let (theirs, input) = match wanted.stdin {
-            Stdin::Null => (None, None),
-            Stdin::Pipe => {
-                let (theirs, ours) = pipe_with(PipeFlags::CLOEXEC)?;
-                (Some(theirs), Some(File::from(ours)))
-            }
-        };
-        let wanted = postcard::to_stdvec(wanted).map_err(|_| Errno::MSGSIZE)?;
-        send(&self.talk, &wanted, one(theirs.as_ref()).as_slice())?;
-        // It is closed when it is executed, or ends: then its end is told like that of any program.
-        let mut said = [0; size_of::<i32>()];
-        let (length, _) = receive(&self.talk, &mut said, RecvFlags::empty())?;
-        match error_in(&said[..length]) {
+    /// Returns when it is the program, which reads that input or nothing.
+    pub(crate) fn become_program(
+        &self,
+        program: Program,
+        input: Option<OwnedFd>,
+    ) -> io::Result<()> {
+        self.tell(&Wanted::This(program), input)?;
+        match failure(&self.talk, RecvFlags::empty())? {
             Some(error) => Err(error.into()),
-            None => Ok(Started {
-                pid: self.pid,
-                input,
-            }),
+            None => Ok(()),
         }
     }
+
+    /// It will become the program that it reads there.
+    pub(crate) fn await_program(self, input: OwnedFd) -> io::Result<Awaiting> {
+        self.tell(&Wanted::Told, Some(input))?;
+        Ok(Awaiting { talk: self.talk })
+    }
+
+    fn tell(&self, wanted: &Wanted, input: Option<OwnedFd>) -> io::Result<()> {
+        let wanted = postcard::to_stdvec(wanted).map_err(|_| Errno::MSGSIZE)?;
+        let input = input.as_ref().map(AsFd::as_fd);
+        Ok(send(&self.talk, &wanted, input.as_slice())?)
+    }
+}
+
+impl Awaiting {
+    /// Why it ended before it was the program, if it could tell.
+    pub(crate) fn failure(&self) -> Option<Errno> {
+        failure(&self.talk, RecvFlags::DONTWAIT).ok().flatten()
+    }
+}
+
+/// Why there is no program. Its end of the talk is closed when it is executed, or ends: then its end is told like that of
+/// any program.
+fn failure(talk: &OwnedFd, flags: RecvFlags) -> Result<Option<Errno>, Errno> {
+    let mut said = [0; size_of::<i32>()];
+    let (length, _) = receive(talk, &mut said, flags)?;
+    Ok(error_in(&said[..length]))
 }
 
 /// The life of the process itself.
@@ -117,28 +130,41 @@ fn become_program(
     // A program inherits the mask, and one that never hears of its children waits for them forever.
     SigSet::empty().thread_set_mask()?;
     let listener = restrict()?;
-    send(talk, READY, one(listener.as_ref()).as_slice())?;
+    let heard = listener.as_ref().map(AsFd::as_fd);
+    send(talk, READY, heard.as_slice())?;
     // The program must never hold it: with it, it could answer its own calls.
     drop(listener);
     // After that: whoever sends descriptors must not have less than others have on their way.
     limit_descriptors()?;
     let mut bytes = vec![0; MESSAGE_BYTES_MAX];
     let (length, mut sent) = receive(talk, &mut bytes, RecvFlags::empty())?;
-    let wanted: Wanted = postcard::from_bytes(&bytes[..length]).map_err(|_| Errno::BADMSG)?;
-    if let Some(input) = sent.next() {
-        dup2_stdin(input)?;
+    match (read(&bytes[..length])?, sent.next()) {
+        (Wanted::This(program), input) => {
+            input.map_or(Ok(()), dup2_stdin)?;
+            execute(program)
+        }
+        (Wanted::Told, Some(input)) => {
+            bytes.clear();
+            let most = MESSAGE_BYTES_MAX as u64;
+            File::from(input).take(most).read_to_end(&mut bytes)?;
+            execute(read(&bytes)?)
+        }
+        (Wanted::Told, None) => Err(Errno::BADF.into()),
     }
-    let [path, arguments @ ..] = wanted.argv.as_slice() else {
+}
+
+fn read<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Errno> {
+    postcard::from_bytes(bytes).map_err(|_| Errno::BADMSG)
+}
+
+fn execute(program: Program) -> io::Result<Infallible> {
+    let Program { argv, env, cwd } = program;
+    let [path, arguments @ ..] = argv.as_slice() else {
         return Err(Errno::NOENT.into());
     };
     let mut command = Command::new(path);
-    let command = command.args(arguments).env_clear().envs(wanted.env);
-    Err(command.current_dir(wanted.cwd).exec())
-}
-
-/// As what goes with a message.
-fn one(descriptor: Option<&OwnedFd>) -> Option<BorrowedFd<'_>> {
-    descriptor.map(AsFd::as_fd)
+    let command = command.args(arguments).env_clear().envs(env);
+    Err(command.current_dir(cwd).exec())
 }
 
 fn limit_descriptors() -> io::Result<()> {

@@ -6,25 +6,26 @@
 //!   └──── Killed ◀────┴── kill and reap all, tell the program's end ◀──────────── Kill ────────┘
 //! control socket closed ──▶ end; the kernel kills what is left
 //! ```
-//! Before the first program, the process that becomes it is `prepared`, so that its start is an exec.
+//! Before the first program, the process that becomes it is `prepared`, so that its start is an exec. In a sandbox whose
+//! code comes later, it may be told there what to execute, and pid 1 takes it for the program from the beginning.
 //!
 //! It sleeps until a command, a child's end or a program's call arrives; a child that nobody waits for is reaped at once.
 
 use crate::adoption::Adoption;
 use crate::control::{self, Received};
+use crate::descriptors;
 use crate::keeper::Keeper;
-use crate::kernel::watchdog;
-use crate::message::{Command, Report};
+use crate::kernel::{inherited, watchdog};
+use crate::message::{Command, Program, Report, Stdin};
 use crate::network::{self, Network};
-use crate::prepared::{self, Prepared, Started, Wanted, number_of};
+use crate::prepared::{self, Awaiting, Prepared, number_of};
 use crate::socket::Sent;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus};
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 
@@ -81,8 +82,9 @@ impl Programs {
     }
 }
 
-/// Serves commands until the control socket closes, and the programs' calls if they have a network.
-pub fn run(programs: Programs) -> io::Result<()> {
+/// Serves commands until the control socket closes, and the programs' calls if they have a network. `waits` where there
+/// is something for the first program to wait for.
+pub fn run(programs: Programs, waits: bool) -> io::Result<()> {
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     let mut init = Init {
         child_ended: child_signals()?,
@@ -91,7 +93,10 @@ pub fn run(programs: Programs) -> io::Result<()> {
         adoption: programs.adoption()?,
         program: None,
         prepared: None,
-        input: None,
+        awaiting: None,
+        input: waits
+            .then(|| inherited::take(descriptors::INPUT))
+            .transpose()?,
     };
     control::report(&Report::Ready)?;
     // While the server hears that; where it fails, the start of a program tells.
@@ -140,8 +145,10 @@ struct Init {
     program: Option<Pid>,
     /// The process that becomes the next one.
     prepared: Option<Prepared>,
-    /// What the program waits for.
-    input: Option<File>,
+    /// Of the program, if it is one that is not told yet, or was so once.
+    awaiting: Option<Awaiting>,
+    /// What the first program may wait for.
+    input: Option<OwnedFd>,
 }
 
 /// What is ready, in the order in which it is looked at.
@@ -228,31 +235,8 @@ impl Init {
 
     fn obey(&mut self, command: Command, mut sent: Sent) -> io::Result<()> {
         match command {
-            Command::Start {
-                argv,
-                env,
-                cwd,
-                stdin,
-            } => {
-                let wanted = Wanted {
-                    argv,
-                    env,
-                    cwd,
-                    stdin,
-                };
-                match self.start(&wanted) {
-                    Ok(()) => Ok(()),
-                    Err(error) => control::report(&Report::StartFailed {
-                        errno: number_of(&error),
-                    }),
-                }
-            }
-            Command::Input { bytes } => {
-                // One that has ended reads nothing, and its end is told.
-                let input = self.input.take();
-                let _ = input.map(|mut input| input.write_all(&bytes));
-                Ok(())
-            }
+            Command::Start { program, stdin } => started(self.start(&program, stdin)),
+            Command::Await => started(self.await_program()),
             Command::Clone { id } => match self.keeper.as_mut().zip(sent.next()) {
                 Some((keeper, init)) => keeper.clone_into(id, &init),
                 None => Ok(()),
@@ -293,8 +277,37 @@ impl Init {
         }
     }
 
+    fn start(&mut self, program: &Program, stdin: Stdin) -> io::Result<()> {
+        match self.execute(program, stdin) {
+            // It was killed in this moment.
+            Err(error) if prepared::is_gone(&error) => self.execute(program, stdin),
+            started => started,
+        }
+    }
+
+    fn execute(&mut self, program: &Program, stdin: Stdin) -> io::Result<()> {
+        let prepared = self.take_prepared()?;
+        let input = match stdin {
+            Stdin::Null => None,
+            Stdin::Pipe => Some(self.input.take().ok_or(Errno::BADF)?),
+        };
+        prepared.become_program(program.clone(), input)?;
+        self.program = Some(prepared.pid);
+        Ok(())
+    }
+
+    /// Whoever made the sandbox makes another one if it is killed meanwhile.
+    fn await_program(&mut self) -> io::Result<()> {
+        let prepared = self.take_prepared()?;
+        let input = self.input.take().ok_or(Errno::BADF)?;
+        let pid = prepared.pid;
+        self.awaiting = Some(prepared.await_program(input)?);
+        self.program = Some(pid);
+        Ok(())
+    }
+
     /// One program at a time: a second start is a fault of the server and is refused as such.
-    fn start(&mut self, wanted: &Wanted) -> io::Result<()> {
+    fn take_prepared(&mut self) -> io::Result<Prepared> {
         if !self.starts_programs() {
             return Err(Errno::PERM.into());
         }
@@ -303,20 +316,8 @@ impl Init {
         }
         // The kernel may have killed it for want of memory.
         self.reap_ended()?;
-        let started = match self.execute(wanted) {
-            // It was killed in this moment.
-            Err(error) if prepared::is_gone(&error) => self.execute(wanted),
-            started => started,
-        };
-        let Started { pid, input } = started?;
-        (self.program, self.input) = (Some(pid), input);
-        Ok(())
-    }
-
-    fn execute(&mut self, wanted: &Wanted) -> io::Result<Started> {
         self.prepare()?;
-        let prepared = self.prepared.take().ok_or(Errno::CHILD)?;
-        prepared.become_program(wanted)
+        Ok(self.prepared.take().ok_or(Errno::CHILD)?)
     }
 
     /// A place of clones has no second layer for others, and beside a template are sandboxes that are below it.
@@ -441,11 +442,23 @@ impl Init {
         }
         let network = self.network.iter_mut();
         watchdog::guard(|| network.for_each(Network::rest));
-        (self.prepared, self.input) = (None, None);
-        match self.program.take().and(end) {
-            Some(end) => tell(end),
-            None => Ok(()),
+        self.prepared = None;
+        let unstarted = self.awaiting.take().and_then(|awaiting| awaiting.failure());
+        match (self.program.take().and(end), unstarted) {
+            (Some(_), Some(errno)) => started(Err(errno.into())),
+            (Some(end), None) => tell(end),
+            (None, _) => Ok(()),
         }
+    }
+}
+
+/// Tells if nothing was.
+fn started(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Ok(()) => Ok(()),
+        Err(error) => control::report(&Report::StartFailed {
+            errno: number_of(&error),
+        }),
     }
 }
 

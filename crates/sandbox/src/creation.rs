@@ -164,6 +164,13 @@ pub(crate) enum Part {
     Below(OwnedFd),
 }
 
+impl Blueprint {
+    /// Whether its first program waits for its code.
+    fn waits(&self) -> bool {
+        self.code.is_none() && matches!(self.job, Job::Run(Part::Alone | Part::Connected))
+    }
+}
+
 impl Job {
     fn above(&self) -> Option<BorrowedFd<'_>> {
         match self {
@@ -191,6 +198,8 @@ pub(crate) struct Begun {
     pub(crate) control: OwnedFd,
     /// Read end of its stdout and stderr.
     pub(crate) output: OwnedFd,
+    /// Write end of what its first program waits for, where its code comes later.
+    pub(crate) input: Option<OwnedFd>,
 }
 
 /// What the new process tells before it becomes pid 1.
@@ -214,10 +223,13 @@ pub(crate) fn begin(
     let (setup, setup_inside) = pair().map_err(at("make a socket"))?;
     let (control, control_inside) = pair().map_err(at("make a socket"))?;
     let (output, output_inside) = log_pipe(blueprint.owner).map_err(at("make a pipe"))?;
-    for end in [&setup, &control, &output] {
+    let input = blueprint.waits().then(|| pipe_with(PipeFlags::CLOEXEC));
+    let (input_inside, input) = input.transpose().map_err(at("make a pipe"))?.unzip();
+    for end in [&setup, &control, &output].into_iter().chain(&input) {
         rustix::io::ioctl_fionbio(end, true).map_err(at("make a socket"))?;
     }
     let inherited = Inherited {
+        input: input_inside.as_ref().map(AsFd::as_fd),
         output: output_inside.as_fd(),
         control: control_inside.as_fd(),
         setup: setup_inside.as_fd(),
@@ -243,6 +255,7 @@ pub(crate) fn begin(
         setup,
         control,
         output,
+        input,
     };
     match release(host, blueprint, pid, &begun) {
         Ok(()) => {
@@ -359,6 +372,7 @@ fn abandon(process: &OwnedFd) {
 // ---- from here on: the new process ----
 
 struct Inherited<'a> {
+    input: Option<BorrowedFd<'a>>,
     output: BorrowedFd<'a>,
     control: BorrowedFd<'a>,
     setup: BorrowedFd<'a>,
@@ -397,7 +411,7 @@ fn arrange(
         Job::Run(_) => inherited.output,
         Job::Unpack { package, .. } => package.as_fd(),
     };
-    let kept = kept(host, &blueprint.job, inherited);
+    let kept = kept(host, blueprint, inherited);
     let [filter, third, fourth, rules, a, b, c, d, e, input] = kept;
     let [above, told] = way;
     let code = blueprint.code.as_ref();
@@ -446,10 +460,12 @@ fn inside(
 /// What pid 1 finds from `FILTER` on, as told in `lambkin_init::descriptors`.
 fn kept<'a>(
     host: &'a Host,
-    job: &'a Job,
+    blueprint: &'a Blueprint,
     inherited: &'a Inherited<'a>,
 ) -> [Option<BorrowedFd<'a>>; INIT - 3] {
+    let job = &blueprint.job;
     let mut kept = [None; INIT - 3];
+    kept[INPUT as usize - 3] = inherited.input;
     // Holds the places of what is made later.
     let place = Some(inherited.output);
     match job {
@@ -501,7 +517,7 @@ fn become_init(
     setdomainname(b"(none)").map_err(at("set the domain name"))?;
     chdir(working_folder).map_err(at("enter the working folder"))?;
     renounce(host, blueprint)?;
-    exec(host, &blueprint.job, inherited)
+    exec(host, blueprint, inherited)
 }
 
 /// Waits until its name spaces are filled in, then takes the only user that they have.
@@ -639,8 +655,13 @@ fn restrict_files(job: &Job) -> Result<(), Failure> {
     }
 }
 
-fn exec(host: &Host, job: &Job, inherited: &Inherited<'_>) -> Result<Infallible, Failure> {
-    let arguments = arguments(host, job, inherited).map_err(at("name the arguments of pid 1"))?;
+fn exec(
+    host: &Host,
+    blueprint: &Blueprint,
+    inherited: &Inherited<'_>,
+) -> Result<Infallible, Failure> {
+    let arguments =
+        arguments(host, blueprint, inherited).map_err(at("name the arguments of pid 1"))?;
     let mut pointers: Vec<_> = arguments.iter().map(|argument| argument.as_ptr()).collect();
     pointers.push(std::ptr::null());
     let environment = [std::ptr::null::<libc::c_char>()];
@@ -659,16 +680,21 @@ fn exec(host: &Host, job: &Job, inherited: &Inherited<'_>) -> Result<Infallible,
     Err(at("execute pid 1")(io::Error::last_os_error()))
 }
 
-fn arguments(host: &Host, job: &Job, inherited: &Inherited<'_>) -> io::Result<Vec<CString>> {
+fn arguments(
+    host: &Host,
+    blueprint: &Blueprint,
+    inherited: &Inherited<'_>,
+) -> io::Result<Vec<CString>> {
     let run = |words: &[&str], landlock: bool| {
-        let words = ["lambkin-init", "run"].iter().chain(words);
+        let first = ["lambkin-init", "run"].iter();
+        let words = first.chain(inherited.input.map(|_| &"waits")).chain(words);
         let words = words.chain(landlock.then_some(&"landlock"));
         words.map(|word| (*word).to_owned()).collect()
     };
     let has_rules = landlock::version() > 0 && !weaken::is_off(Layer::Landlock);
     let doors = inherited.doors.max(inherited.entrances.len());
     let doors = doors.min(DOORS_MAX).to_string();
-    let words = match job {
+    let words = match &blueprint.job {
         Job::Run(Part::Alone) => run(&[], false),
         Job::Run(Part::Connected) => run(&["network"], host.landlock_has_network),
         Job::Run(Part::Above(_)) => run(&["template", &doors], has_rules),

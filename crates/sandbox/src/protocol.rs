@@ -58,8 +58,13 @@ pub(crate) enum What {
         entries_max: u32,
         timeout_ms: u64,
     },
-    /// Of a sandbox that was made without code, once. Answered by `Done`.
-    MountCode { sandbox: u64, code: Code },
+    /// Of a sandbox that was made without code, once: mounts it, and then gives its program what that waits for. Answered
+    /// by `Done`.
+    MountCode {
+        sandbox: u64,
+        code: Code,
+        input: Vec<u8>,
+    },
     /// Answered by `Done` when no process, cgroup or mount of it is left.
     Destroy { sandbox: u64 },
     /// Not answered.

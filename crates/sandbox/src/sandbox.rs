@@ -193,17 +193,20 @@ impl Sandbox {
         self.mounts
     }
 
-    /// Mounts code at /var/task, once, in a sandbox that was made without. A program that works in that folder has to enter it again.
+    /// Mounts code at /var/task, once, in a sandbox that was made without, and gives the program that waits for it what it
+    /// reads, and then the end. A program that works in that folder has to enter it again. The spawner does both, so that
+    /// the program runs before this returns.
     ///
     /// # Errors
-    /// Fails if it has code already; then, as after any other failure, only `destroy` is left.
-    pub async fn mount_code(&self, code: &CodeTree) -> Result<(), Error> {
-        let (sandbox, code) = (self.id, code.code());
-        match self
-            .link
-            .ask(What::MountCode { sandbox, code }, &[])
-            .await?
-        {
+    /// Fails if it has code already, if nobody waits who has something to read, or if that is too long for a message; then,
+    /// as after any other failure, only `destroy` is left.
+    pub async fn mount_code(&self, code: &CodeTree, input: Vec<u8>) -> Result<(), Error> {
+        let what = What::MountCode {
+            sandbox: self.id,
+            code: code.code(),
+            input,
+        };
+        match self.link.ask(what, &[]).await? {
             Reply::Outcome(Outcome::Done) => Ok(()),
             reply => Err(unexpected(reply)),
         }
@@ -217,7 +220,7 @@ impl Sandbox {
         self.start_with(program, Stdin::Null).await
     }
 
-    /// The same, but its standard input is a pipe that [`Sandbox::give_input`] fills.
+    /// The same, but its standard input is what comes with the code of a sandbox that was made without.
     ///
     /// # Errors
     /// As `start`.
@@ -225,22 +228,17 @@ impl Sandbox {
         self.start_with(program, Stdin::Pipe).await
     }
 
-    /// What a program that was started waiting reads, and then the end: once, at most 32 KiB less a few bytes.
+    /// Has a process become the program that comes with the code of a sandbox that was made without: [`input_for`] has it.
     ///
     /// # Errors
-    /// Fails if pid 1 is gone or the input is too long for a message.
-    pub async fn give_input(&self, bytes: Vec<u8>) -> Result<(), Error> {
-        let command = Command::Input { bytes };
-        self.talk.command(&command, &[], |_| {}).await
+    /// As `start`.
+    pub async fn await_program(&self) -> Result<(), Error> {
+        self.talk.command(&Command::Await, &[], |_| {}).await
     }
 
     async fn start_with(&self, program: &Program, stdin: Stdin) -> Result<(), Error> {
-        let command = Command::Start {
-            argv: program.argv.clone(),
-            env: program.env.clone(),
-            cwd: program.cwd.clone(),
-            stdin,
-        };
+        let program = program.clone();
+        let command = Command::Start { program, stdin };
         self.talk.command(&command, &[], |_| {}).await
     }
 
@@ -344,6 +342,14 @@ impl Sandbox {
             Err(_) => Err(Failure::new("start pid 1", rustix::io::Errno::TIMEDOUT).into()),
         }
     }
+}
+
+/// A program as it is read where one is awaited.
+///
+/// # Errors
+/// None but for want of memory.
+pub fn input_for(program: &Program) -> Result<Vec<u8>, Error> {
+    postcard::to_stdvec(program).map_err(|error| Error::Io(io::Error::other(error)))
 }
 
 impl Drop for Sandbox {

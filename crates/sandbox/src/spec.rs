@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+pub use lambkin_init::message::Program;
+
 use crate::code_trees::CodeTree;
 pub use crate::root::{Bind, Root};
 use crate::sandbox::Sandbox;
@@ -36,17 +38,6 @@ pub enum Lineage<'a> {
     /// Made for a clone of that one's program, and below it: when that one's pid 1 ends, it ends too. Destroying that
     /// one waits for it.
     CloneOf(&'a Sandbox),
-}
-
-/// A program to run inside as the sandbox's user; stdout and stderr go to the sandbox's log pipe.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Program {
-    /// The executable's path and its arguments.
-    pub argv: Vec<String>,
-    /// The whole environment.
-    pub env: Vec<(String, String)>,
-    /// Absolute path of its working folder.
-    pub cwd: String,
 }
 
 /// Bounds of one unpacking.

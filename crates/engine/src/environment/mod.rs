@@ -38,6 +38,7 @@ mod variables;
 
 pub(crate) use connections::CONNECTIONS_MAX;
 pub(crate) use creation::{boot, origin, stream_name};
+pub(crate) use obtain::input;
 pub(crate) use output::{Output, Supply};
 pub(crate) use slot::{Event, Init, PushedOut, Refusal, Slot};
 pub(crate) use variables::{SHARED, of_template};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// With its code, and nothing else of its function's yet.
+/// With its code.
 pub(super) struct Obtained {
     pub(super) sandbox: Sandbox,
     /// How the first invoke gets it.
@@ -39,10 +39,10 @@ pub(super) enum Means {
 pub(super) enum Presence {
     /// It is to be started.
     None,
-    /// It waits for its environment.
-    Waits,
-    /// It runs: a clone. No other can be started in its place.
+    /// It runs.
     Runs,
+    /// It runs, and is a clone. No other can be started in its place.
+    Clone,
 }
 
 /// One that was made ahead and cannot be had costs the time of a new one, and no more.
@@ -68,17 +68,13 @@ pub(super) async fn obtain(
     let name = (function.version == Version::Latest).then_some(&function.name);
     if let Some(ready) = host.reserve.take(name, recipe) {
         let began = Instant::now();
-        match ready.adopt(&code).await {
-            Ok((sandbox, waits)) => {
-                let program = match waits {
-                    true => Presence::Waits,
-                    false => Presence::None,
-                };
+        match ready.adopt(&code, program).await {
+            Ok((sandbox, before)) => {
                 return Ok(Obtained {
                     start: Start::Pooled,
                     mounts: began.elapsed(),
-                    program,
-                    before: sandbox.usage().unwrap_or_default(),
+                    program: Presence::Runs,
+                    before,
                     lineage: None,
                     sandbox,
                 });
@@ -123,14 +119,14 @@ async fn clone(
         start: Start::Cloned,
         mounts: sandbox.mounts(),
         sandbox,
-        program: Presence::Runs,
+        program: Presence::Clone,
         before: Usage::default(),
         lineage: Some(Arc::clone(template.lineage())),
     })
 }
 
 /// An environment as programs that wait for it read it.
-pub(super) fn input(variables: &[(String, String)]) -> Vec<u8> {
+pub(crate) fn input(variables: &[(String, String)]) -> Vec<u8> {
     let pairs = variables.iter();
     let text = pairs.flat_map(|(name, value)| [name, "=", value, "\0"]);
     text.flat_map(str::bytes).collect()

@@ -3,7 +3,7 @@
 use super::connections::Connections;
 use super::ending::Ending;
 use super::network;
-use super::obtain::{Presence, input};
+use super::obtain::Presence;
 use super::output::Output;
 use super::slot::{Bereft, Duty};
 use super::{Environment, init_millicores};
@@ -81,7 +81,7 @@ impl Owner {
             running: false,
             readable: true,
             log_rests_until: None,
-            memory_look: Instant::now(),
+            memory_look: Instant::now() + MEMORY_LOOK,
             lost: false,
             stillborn: false,
         }
@@ -203,26 +203,26 @@ impl Owner {
             }
         }
         let environment = Arc::clone(&self.environment);
-        environment.limit_cpu(init_millicores(
-            environment.generation.function().settings.memory_mb,
-        ));
+        self.hurry();
         environment.slot.program_starts(phase);
         (self.running, self.readable) = (true, true);
         let started = match self.presence {
-            Presence::Waits => {
-                let input = input(&self.program.env);
-                environment.sandbox.give_input(input).await
-            }
             Presence::None => environment.sandbox.start(&self.program).await,
-            Presence::Runs => Ok(()),
+            Presence::Runs | Presence::Clone => Ok(()),
         };
-        if self.presence == Presence::Waits {
+        if self.presence == Presence::Runs {
             self.presence = Presence::None;
         }
         if let Err(error) = started {
             tracing::error!(%error, "cannot start a program in its sandbox");
             self.lose().await;
         }
+    }
+
+    /// As much CPU as INIT has.
+    fn hurry(&self) {
+        let memory_mb = self.environment.generation.function().settings.memory_mb;
+        self.environment.limit_cpu(init_millicores(memory_mb));
     }
 
     async fn program_event(&mut self, event: Event) {
@@ -252,9 +252,7 @@ impl Owner {
             self.lost |= event == Event::Gone;
         }
         // To die takes CPU time too: a thousand processes would need seconds of a small share.
-        environment.limit_cpu(init_millicores(
-            environment.generation.function().settings.memory_mb,
-        ));
+        self.hurry();
         let killed = timeout(KILL_TIMEOUT, async {
             environment.sandbox.kill_programs().await?;
             if self.running {
@@ -302,7 +300,7 @@ impl Owner {
 
     /// Where a clone was, no other program may be.
     fn outlive_no_clone(&mut self) {
-        self.lost |= self.presence == Presence::Runs;
+        self.lost |= self.presence == Presence::Clone;
     }
 
     /// INIT failed outside an invoke: it will be run again inside one, if the sandbox still is.

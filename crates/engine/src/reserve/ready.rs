@@ -1,7 +1,8 @@
 //! One sandbox that was made ahead.
 
 use super::Recipe;
-use lambkin_sandbox::{CodeTree, Error, Sandbox, Spawner};
+use crate::environment;
+use lambkin_sandbox::{CodeTree, Error, Program, Sandbox, Spawner, Usage, input_for};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +19,16 @@ const LOADING_MAX: Duration = Duration::from_secs(2);
 /// Has run nothing of any function.
 pub(crate) struct Ready {
     sandbox: Sandbox,
-    /// Whether a program waits in it.
-    waits: bool,
+    waits: Waits,
+}
+
+/// What waits in it.
+#[derive(Clone, Copy)]
+enum Waits {
+    /// An interpreter, for its environment.
+    Interpreter,
+    /// A process, for the program that it becomes.
+    Process,
 }
 
 impl Ready {
@@ -27,15 +36,18 @@ impl Ready {
         let sandbox = spawner.create(&recipe.spec(None)).await?;
         // Whoever adopts it sets another limit.
         sandbox.set_cpu_limit(Some(MILLICORES))?;
-        if let Some(program) = recipe.program() {
-            sandbox.start_waiting(program).await?;
-            until_it_waits(&sandbox).await;
-        }
-        Self {
-            sandbox,
-            waits: recipe.program().is_some(),
-        }
-        .if_sound()
+        let waits = match recipe.program() {
+            Some(program) => {
+                sandbox.start_waiting(program).await?;
+                until_it_waits(&sandbox).await;
+                Waits::Interpreter
+            }
+            None => {
+                sandbox.await_program().await?;
+                Waits::Process
+            }
+        };
+        Self { sandbox, waits }.if_sound()
     }
 
     /// One whose program has ended is of no use, and whoever made it had better wait before the next.
@@ -67,11 +79,20 @@ impl Ready {
         self.sandbox.destroy().await;
     }
 
-    /// Makes it the sandbox of one function; also tells whether a program waits in it.
-    pub(crate) async fn adopt(self, code: &CodeTree) -> Result<(Sandbox, bool), Error> {
-        self.sandbox.mount_code(code).await?;
+    /// Makes it the sandbox of one function, whose program runs when this returns. Also tells what it used before.
+    pub(crate) async fn adopt(
+        self,
+        code: &CodeTree,
+        program: &Program,
+    ) -> Result<(Sandbox, Usage), Error> {
         let Self { sandbox, waits } = self.if_sound()?;
-        Ok((sandbox, waits))
+        let input = match waits {
+            Waits::Interpreter => environment::input(&program.env),
+            Waits::Process => input_for(program)?,
+        };
+        let before = sandbox.usage().unwrap_or_default();
+        sandbox.mount_code(code, input).await?;
+        Ok((sandbox, before))
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Cell {
     pub(super) work: Work,
     /// In which code is to be mounted yet.
     pub(super) space: Option<OwnedFd>,
+    /// Where its program waits for that.
+    pub(super) input: Option<OwnedFd>,
     /// Requests to be answered when nothing of it is left.
     pub(super) waiting: Vec<u64>,
     /// Readable once a template has settled.
@@ -38,6 +40,7 @@ impl Cell {
             uid,
             work,
             space: None,
+            input: None,
             waiting: Vec::new(),
             settled: None,
             below: None,

@@ -34,6 +34,7 @@ impl EventLoop {
             setup,
             control,
             output,
+            input,
         } = begun;
         let work = Work::Creating(Creating {
             request,
@@ -46,6 +47,7 @@ impl EventLoop {
         });
         let mut cell = Cell::new(process, group, uid, work);
         cell.settled = settled;
+        cell.input = input;
         if let Lineage::CloneOf(template) = wanted.lineage {
             cell.below = Some(template);
         }
@@ -125,10 +127,14 @@ impl EventLoop {
     }
 
     /// Of a sandbox that was made without code, once.
-    pub(super) fn mount_code(&mut self, request: u64, id: u64, code: Code) {
-        let space = self.cells.get_mut(&id).and_then(|cell| cell.space.take());
-        let mounted = match space {
-            Some(space) => self.machine.mount_code(&space, code),
+    pub(super) fn mount_code(&mut self, request: u64, id: u64, code: Code, input: &[u8]) {
+        let cell = self.cells.get_mut(&id);
+        let without = cell.and_then(|cell| cell.space.take().zip(cell.input.take()));
+        let mounted = match without {
+            Some((space, place)) => self
+                .machine
+                .mount_code(&space, code)
+                .and_then(|()| give(place, input)),
             None => Err(Failure::new("find a sandbox without code", Errno::NOENT)),
         };
         match mounted {
@@ -190,5 +196,17 @@ impl EventLoop {
                 None
             }
         }
+    }
+}
+
+/// Gives a program all that it reads. It fits into a pipe whole: the spawner waits for nobody.
+fn give(place: OwnedFd, input: &[u8]) -> Result<(), Failure> {
+    let step = "give a program its input";
+    if input.is_empty() {
+        return Ok(());
+    }
+    match rustix::io::write(place, input).map_err(at(step))? {
+        written if written < input.len() => Err(Failure::new(step, Errno::MSGSIZE)),
+        _ => Ok(()),
     }
 }

@@ -150,7 +150,11 @@ impl EventLoop {
                 }
                 None => self.fail(id, Failure::new("find the package", Errno::BADF)),
             },
-            What::MountCode { sandbox, code } => self.mount_code(id, sandbox, code),
+            What::MountCode {
+                sandbox,
+                code,
+                input,
+            } => self.mount_code(id, sandbox, code, &input),
             What::Destroy { sandbox } => self.destroy(id, sandbox),
             What::FreeTree { tree } => self.machine.trees.free(tree),
         }

@@ -4,7 +4,7 @@
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-use lambkin_init::message::{Command, Connected, Report, Stdin};
+use lambkin_init::message::{Command, Connected, Program, Report, Stdin};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
@@ -16,10 +16,12 @@ use crate::protocol;
 /// Has pid 1 start itself as a program, which connects to somewhere and gets a socket that is connected to nothing.
 pub(super) fn run(begun: &Begun, until: Instant) -> Result<(), Failure> {
     let start = Command::Start {
+        program: Program {
+            argv: ["/proc/self/exe", "try"].map(str::to_owned).to_vec(),
+            env: Vec::new(),
+            cwd: "/".to_owned(),
+        },
         stdin: Stdin::Null,
-        argv: ["/proc/self/exe", "try"].map(str::to_owned).to_vec(),
-        env: Vec::new(),
-        cwd: "/".to_owned(),
     };
     tell(begun, &start)?;
     loop {

@@ -36,6 +36,7 @@ impl EventLoop {
             setup,
             control,
             output,
+            input: _,
         } = begun;
         let work = Work::Unpacking(Unpacking {
             request,

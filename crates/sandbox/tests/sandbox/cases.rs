@@ -50,6 +50,10 @@ pub(crate) const ALL: &[Case] = &[
         ahead::code_comes_to_sandboxes_that_wait,
     ),
     (
+        "a_process_waits_to_be_told_what_it_becomes",
+        ahead::a_process_waits_to_be_told_what_it_becomes,
+    ),
+    (
         "code_comes_once_and_to_its_own_sandbox",
         ahead::code_comes_once_and_to_its_own_sandbox,
     ),

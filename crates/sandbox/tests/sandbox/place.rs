@@ -146,7 +146,8 @@ impl Place {
     pub(crate) async fn sandbox_made_ahead(&self, spec: Spec<'_>) -> Inside {
         let code = spec.code.clone().expect("code");
         let inside = self.sandbox_of(Spec { code: None, ..spec }).await;
-        inside.sandbox.mount_code(&code).await.expect("its code");
+        let mounted = inside.sandbox.mount_code(&code, Vec::new()).await;
+        mounted.expect("its code");
         inside
     }
 

@@ -193,7 +193,7 @@ const TELL: &str = r"
 import ctypes, os, resource, socket
 wanted = ('Uid', 'Gid', 'Groups', 'NoNewPrivs', 'Seccomp:', 'Umask', 'Threads', 'SigBlk', 'SigIgn', 'SigPnd', 'Cap')
 print([line for line in open('/proc/self/status') if line.startswith(wanted)])
-print([line.split()[4:6] for line in open('/proc/self/mountinfo')])
+print(sorted(line.split()[4:6] for line in open('/proc/self/mountinfo')))
 print([resource.getrlimit(which) for which in range(16)])
 print(os.uname().nodename, os.getcwd(), os.getresuid(), os.getresgid(), sorted(os.listdir('/')))
 print(sorted(os.listdir('/proc/self/fd')), os.readlink('/proc/self/fd/1')[:5], os.listdir('/tmp'))
@@ -236,7 +236,11 @@ pub(super) fn a_clone_is_confined_as_any_program() {
         let mut fresh = fresh;
         let (told, end) = fresh.end().await;
         assert_eq!(end, Event::Exited(Exit::Code(0)));
-        let plain = place.sandbox().await.shared();
+        let ahead = Spec {
+            code: None,
+            ..place.spec()
+        };
+        let plain = place.sandbox_of(ahead).await.shared();
         let _refuses = Server::only(plain.sandbox.clone(), (V4, 2).into());
         let late = format!("{FORK}\nif os.fork(): os._exit(os.wait()[1])\nrun(sys.stdin.read())");
         let program = Program {
@@ -251,11 +255,8 @@ pub(super) fn a_clone_is_confined_as_any_program() {
             .start_waiting(&program)
             .await
             .expect("a start");
-        plain
-            .sandbox
-            .give_input(script.into_bytes())
-            .await
-            .expect("input");
+        let given = plain.sandbox.mount_code(&place.code, script.into_bytes());
+        given.await.expect("its input");
         let mut plain = plain;
         let (expected, _) = plain.end().await;
         for (told, expected) in told.lines().zip(expected.lines()) {
