@@ -275,3 +275,40 @@ async fn a_retired_generation_serves_those_that_wait_with_all_it_has() {
     free(&mut queue, MOMENT);
     assert!(queue.next(Instant::now()).is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_has_rested_for_the_shortest_time_is_the_next() {
+    let mut queue = rested(0, Duration::from_secs(1));
+    let slots = [slot(), slot(), slot()];
+    slots.iter().for_each(|slot| queue.rest(slot));
+    let taken = queue.take_idle().unwrap();
+    assert!(Arc::ptr_eq(&taken, &slots[2]));
+    queue.wait(invocation());
+    let served = queue.due(Instant::now()).served;
+    assert!(matches!(&served[..], [(slot, _)] if Arc::ptr_eq(slot, &slots[1])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_has_yet_to_begin_is_for_those_that_still_wait() {
+    let mut queue = rested(0, Duration::from_secs(1));
+    queue.busy = 1;
+    assert!(call(&mut queue) && call(&mut queue));
+    assert_eq!(launches(&mut queue), 2);
+    let now = Instant::now();
+    assert!(queue.wants_those_that_start(now));
+    assert!(queue.next(now).is_some(), "one gets what another had");
+    assert!(!queue.wants_those_that_start(now));
+    queue.give_back(1);
+    assert!(queue.wants_those_that_start(now));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_beyond_its_time_is_looked_at_now_and_then() {
+    let mut queue = rested(0, MOMENT);
+    assert!(call(&mut queue));
+    let look = |queue: &mut Queue| queue.next_look(Instant::now()).unwrap() - Instant::now();
+    advance(START / 4).await;
+    assert_eq!(look(&mut queue), START * 3 / 4);
+    advance(START * 3 / 4).await;
+    assert_eq!(look(&mut queue), START, "and not at once again");
+}
