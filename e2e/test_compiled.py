@@ -3,15 +3,18 @@
 import base64
 import importlib._bootstrap_external as importing
 import io
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 from zipfile import ZipFile
 
+from conftest import Deployer
 from harness.package import zip_files
 from harness.raw_zip import Entry, archive, link
 from harness.renewing import Renewing
+from harness.server import Server
 
 COMPILED = "/var/compiled/"
 # Imports what the event names; tells where its code was found, and which files were compiled for it.
@@ -198,3 +201,23 @@ def test_what_there_is_no_time_or_room_for_is_left_uncompiled(tmp_path):
     assert len(sizes) == 3
     assert compiled(sum(sizes)) == sizes and compiled(sum(sizes) - 1) == sizes[:2]
     assert compiled(1 << 20, seconds_max=0) == []
+
+
+def test_what_could_not_be_kept_is_not_compiled_again_at_once(tmp_path):
+    server = Server(tmp_path, "--allow-nearest-runtime", env={"LAMBKIN_CODE_CACHE_MIB": "1"}).start()
+    try:
+        client = server.client()
+        # The package alone fills it.
+        index = "def handler(event, context): return 1\n" + BULK
+        name = Deployer(client)({"index.py": index, "data": os.urandom((1 << 20) - len(index) - 4_000)})
+        tries = lambda: server.log().count("compiles its code for itself: the code cache has no room for it")
+        until = time.monotonic() + 15
+        while not tries():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert client.invoke(FunctionName=name)["Payload"].read() == b"1"
+        # So long did it take the first time, and a little longer.
+        time.sleep(1.8)
+        assert tries() == 1
+    finally:
+        assert server.stop() == 0
