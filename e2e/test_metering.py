@@ -67,6 +67,17 @@ def test_logs_are_followed_live(server, deploy, invoke):
         follow.wait()
 
 
+def test_the_log_has_an_invoke_that_runs_in_silence(server, deploy, invoke):
+    name = deploy({"index.py": "import time\ndef handler(e, c):\n    time.sleep(2)\n"})
+    slow = threading.Thread(target=invoke, args=(name, {}), daemon=True)
+    slow.start()
+    deadline = time.monotonic() + 1.9
+    while "START RequestId" not in (text := server.cli("logs", name).stdout) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert "START RequestId" in text and "END RequestId" not in text
+    slow.join()
+
+
 def test_records_survive_a_kill(own_server):
     from conftest import Deployer
     client = own_server.client()

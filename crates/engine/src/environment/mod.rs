@@ -147,7 +147,6 @@ impl Environment {
         let mut books = self.books();
         self.output.drain(|bytes| books.output(now(), bytes));
         books.initialised(init.phase, init.started.elapsed(), telling);
-        books.flush(&self.host.store);
         drop(books);
         if init.phase == Phase::Init {
             self.lineage.iter().for_each(|lineage| lineage.succeeded());

@@ -26,7 +26,7 @@ const INIT_ERROR_GRACE: Duration = Duration::from_millis(100);
 const HANDOFF_TIMEOUT: Duration = Duration::from_secs(1);
 /// While an invocation runs, how often to look whether the kernel has killed for want of memory. What is left of a
 /// program then works on without a part of itself, or fights for memory until its time is up.
-const MEMORY_LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(1);
 /// SIGKILL.
 const KILLED: i32 = 9;
 
@@ -45,8 +45,8 @@ pub(super) struct Owner {
     readable: bool,
     /// Until then a flood of log waits in its pipe, and the function with it.
     log_rests_until: Option<Instant>,
-    /// When to look for kills again.
-    memory_look: Instant,
+    /// When to look again at an invocation that runs.
+    look: Instant,
     /// The sandbox is of no use any more.
     lost: bool,
     /// It ended before it was ready, and is to be made again by other means.
@@ -81,7 +81,7 @@ impl Owner {
             running: false,
             readable: true,
             log_rests_until: None,
-            memory_look: Instant::now() + MEMORY_LOOK,
+            look: Instant::now() + LOOK,
             lost: false,
             stillborn: false,
         }
@@ -129,7 +129,7 @@ impl Owner {
 
     async fn wait(&mut self, until: Instant) -> std::ops::ControlFlow<()> {
         let until = match self.environment.slot.is_busy() {
-            true => until.min(self.memory_look),
+            true => until.min(self.look),
             false => until,
         };
         match self.occurrence(until).await {
@@ -142,7 +142,7 @@ impl Owner {
                 self.interrupt().await;
                 return std::ops::ControlFlow::Break(());
             }
-            Occurrence::Look => self.look_at_memory().await,
+            Occurrence::Look => self.look_at_invoke().await,
         }
         std::ops::ControlFlow::Continue(())
     }
@@ -174,14 +174,16 @@ impl Owner {
         self.log_rests_until = rest.map(|rest| Instant::now() + rest);
     }
 
-    /// A process that the kernel kills for want of memory takes all others of its program with it.
-    async fn look_at_memory(&mut self) {
+    /// A process that the kernel kills for want of memory takes all others of its program with it. And what has been
+    /// written down of an invoke that takes long is there to be read.
+    async fn look_at_invoke(&mut self) {
         let now = Instant::now();
-        if now < self.memory_look {
+        if now < self.look {
             return;
         }
-        self.memory_look = now + MEMORY_LOOK;
+        self.look = now + LOOK;
         let environment = Arc::clone(&self.environment);
+        environment.books().flush(&environment.host.store);
         let usage = environment.sandbox.usage().ok();
         let has_lost = usage.is_some_and(|usage| environment.books().has_lost_a_process(usage));
         if self.running && has_lost {

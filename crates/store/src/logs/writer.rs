@@ -1,7 +1,7 @@
 //! The writer thread: takes what is queued, writes it function by function, tells the followers.
 //!
-//! After some work it sleeps a moment rather than wait on the queue: under load an append wakes nobody,
-//! and many small appends become one write.
+//! It sleeps a moment before it writes: whoever has appended is in the middle of an invoke and needs the processor, and
+//! many small appends become one write.
 
 use super::Shared;
 use super::event::{self, LogEvent, Lost};
@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::Sender;
 use tokio::sync::oneshot;
 
-/// The longest that an event waits under load.
+/// The longest that an event waits for the writer to begin.
 const NAP: Duration = Duration::from_millis(10);
 /// How long one round waits, in all, for followers that are behind: a burst is not lost to them, and one that
 /// stands still delays the log by no more than this.
@@ -72,6 +72,9 @@ impl Writer {
     pub(super) fn run(&mut self, commands: &Receiver<Command>) {
         while let Ok(first) = commands.recv() {
             self.patience = PATIENCE;
+            if matches!(first, Command::Append { .. }) {
+                thread::sleep(NAP);
+            }
             let mut is_running = self.handle(first);
             while let (true, Ok(next)) = (is_running, commands.try_recv()) {
                 is_running = self.handle(next);
@@ -81,7 +84,6 @@ impl Writer {
             if !is_running {
                 return;
             }
-            thread::sleep(NAP);
         }
     }
 
