@@ -2,10 +2,6 @@
 //!
 //! A nested cargo does it, because the program needs another profile and another way of linking than the crate
 //! that embeds it; with a target folder of its own, since the outer cargo holds the lock of the other one.
-//!
-//! With musl if rustc has it (`rustup target add x86_64-unknown-linux-musl`): the program is half as large then, and
-//! starts in half the time. glibc first asks the processor a hundred questions about itself, each of which leaves a
-//! virtual machine.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,7 +21,7 @@ fn main() {
 }
 
 fn build(workspace: &Path) -> PathBuf {
-    let target = target();
+    let target = env("TARGET");
     let folder = PathBuf::from(env("OUT_DIR")).join("init");
     let mut cargo = Command::new(env("CARGO"));
     cargo
@@ -73,19 +69,6 @@ fn build(workspace: &Path) -> PathBuf {
         "{cargo:?} ended with {status}; a static libc is needed (apt: libc6-dev)"
     );
     folder.join(target).join("init/lambkin-init")
-}
-
-/// Of the program: that of the outer build, with the libc that starts faster if it is there.
-fn target() -> String {
-    let target = env("TARGET");
-    let musl = target.replace("-gnu", "-musl");
-    let print = ["--print", "target-libdir", "--target", &*musl];
-    let printed = Command::new(env("RUSTC")).args(print).output();
-    let folder = printed.map(|printed| String::from_utf8_lossy(&printed.stdout).trim().to_owned());
-    match folder {
-        Ok(folder) if Path::new(&folder).is_dir() => musl,
-        _ => target,
-    }
 }
 
 fn env(name: &str) -> String {

@@ -1,7 +1,6 @@
 //! A stopped process's registers: what it was calling, and how it is made to call something else.
 
 use super::check;
-use super::trace::Request;
 use rustix::io::Errno;
 use rustix::process::Pid;
 
@@ -150,7 +149,7 @@ impl Registers {
 }
 
 fn transfer(
-    request: Request,
+    request: libc::c_uint,
     process: Pid,
     registers: &mut libc::user_regs_struct,
 ) -> Result<(), Errno> {

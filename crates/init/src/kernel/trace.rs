@@ -11,14 +11,8 @@ use std::time::Instant;
 /// Of signals that arrive while a call is to be made, which is none of a process that has just begun.
 const SIGNALS_MAX: u32 = 8;
 
-/// What C libraries take a request for.
-#[cfg(target_env = "musl")]
-pub(super) type Request = libc::c_int;
-#[cfg(not(target_env = "musl"))]
-pub(super) type Request = libc::c_uint;
-
 /// Of linux/ptrace.h.
-const GET_RSEQ_CONFIGURATION: Request = 0x420f;
+const GET_RSEQ_CONFIGURATION: libc::c_uint = 0x420f;
 
 /// Where a thread has told the kernel of sequences that it begins anew (rseq(2)).
 #[repr(C)]
@@ -213,7 +207,7 @@ fn result(result: i64) -> Result<i64, Errno> {
     }
 }
 
-fn request(what: Request, process: Pid, address: usize, data: usize) -> Result<(), Errno> {
+fn request(what: libc::c_uint, process: Pid, address: usize, data: usize) -> Result<(), Errno> {
     // SAFETY: none of these requests writes; the kernel takes their arguments as numbers.
     check(unsafe { libc::ptrace(what, process.as_raw_pid(), address, data) }).map(drop)
 }
