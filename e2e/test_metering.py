@@ -68,13 +68,16 @@ def test_logs_are_followed_live(server, deploy, invoke):
 
 
 def test_the_log_has_an_invoke_that_runs_in_silence(server, deploy, invoke):
-    name = deploy({"index.py": "import time\ndef handler(e, c):\n    time.sleep(2)\n"})
-    slow = threading.Thread(target=invoke, args=(name, {}), daemon=True)
+    name = deploy({"index.py": "import time\ndef handler(e, c):\n    time.sleep(e)\n"}, Timeout=900)
+    invoke(name, 0)
+    # It is frozen, and its owner sleeps for minutes.
+    time.sleep(0.3)
+    slow = threading.Thread(target=invoke, args=(name, 4), daemon=True)
     slow.start()
-    deadline = time.monotonic() + 1.9
-    while "START RequestId" not in (text := server.cli("logs", name).stdout) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 3
+    while (text := server.cli("logs", name).stdout).count("START RequestId") < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert "START RequestId" in text and "END RequestId" not in text
+    assert text.count("START RequestId") == 2 and text.count("END RequestId") == 1
     slow.join()
 
 

@@ -226,6 +226,17 @@ def test_what_dies_while_it_waits_fails_no_invoke(pooled, deployer):
     assert starts(pooled, name) == {"cold": 1}
 
 
+def test_what_a_waiting_process_cannot_become_is_the_functions_fault(pooled, deployer):
+    missing = deployer({"readme.txt": "nothing to run"}, "custom", MemorySize=200)
+    # The kernel takes no file without a first line that names its interpreter, and no shell does instead.
+    nameless = deployer({"bootstrap": "sleep 5\n"}, "custom", MemorySize=210)
+    time.sleep(1)
+    for name in (missing, nameless):
+        answer = pooled.client().invoke(FunctionName=name)
+        assert json.loads(answer["Payload"].read())["errorType"] == "Runtime.InvalidEntrypoint"
+        assert starts(pooled, name) == {"pooled": 1}
+
+
 def test_it_goes_with_the_last_function_and_follows_changes(pooled, deployer):
     one = deployer({"index.py": "def handler(event, context):\n    return 1\n"}, MemorySize=256)
     other = deployer({"index.py": "def handler(event, context):\n    return 2\n"}, MemorySize=256)

@@ -24,7 +24,12 @@ fn main() -> ExitCode {
 /// Does what the words ask for; `None` if that is nothing.
 fn work(words: &[&str]) -> Option<io::Result<()>> {
     Some(match words {
-        ["run", "waits", programs @ ..] => lambkin_init::run(self::programs(programs)?, true),
+        ["run", "waits", programs @ ..] => match self::programs(programs)? {
+            programs @ (Programs::Alone | Programs::Connected { .. }) => {
+                lambkin_init::run(programs, true)
+            }
+            _ => return None,
+        },
         ["run", programs @ ..] => lambkin_init::run(self::programs(programs)?, false),
         ["unpack", bytes_max, entries_max] => {
             lambkin_init::unpack(bytes_max.parse().ok()?, entries_max.parse().ok()?)

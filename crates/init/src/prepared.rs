@@ -16,15 +16,14 @@ use nix::sys::signal::SigSet;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
-use rustix::process::{Pid, Resource, Rlimit, setpgid, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, chdir, setpgid, setrlimit};
 use rustix::stdio::dup2_stdin;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// What it says when it is restricted.
 const READY: &[u8] = b"l";
@@ -79,7 +78,7 @@ impl Prepared {
     pub(crate) fn become_program(
         &self,
         program: Program,
-        input: Option<OwnedFd>,
+        input: Option<BorrowedFd<'_>>,
     ) -> io::Result<()> {
         self.tell(&Wanted::This(program), input)?;
         match failure(&self.talk, RecvFlags::empty())? {
@@ -89,14 +88,13 @@ impl Prepared {
     }
 
     /// It will become the program that it reads there.
-    pub(crate) fn await_program(self, input: OwnedFd) -> io::Result<Awaiting> {
-        self.tell(&Wanted::Told, Some(input))?;
+    pub(crate) fn await_program(self, input: &OwnedFd) -> io::Result<Awaiting> {
+        self.tell(&Wanted::Told, Some(input.as_fd()))?;
         Ok(Awaiting { talk: self.talk })
     }
 
-    fn tell(&self, wanted: &Wanted, input: Option<OwnedFd>) -> io::Result<()> {
+    fn tell(&self, wanted: &Wanted, input: Option<BorrowedFd<'_>>) -> io::Result<()> {
         let wanted = postcard::to_stdvec(wanted).map_err(|_| Errno::MSGSIZE)?;
-        let input = input.as_ref().map(AsFd::as_fd);
         Ok(send(&self.talk, &wanted, input.as_slice())?)
     }
 }
@@ -159,12 +157,18 @@ fn read<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Errno> {
 
 fn execute(program: Program) -> io::Result<Infallible> {
     let Program { argv, env, cwd } = program;
-    let [path, arguments @ ..] = argv.as_slice() else {
-        return Err(Errno::NOENT.into());
-    };
-    let mut command = Command::new(path);
-    let command = command.args(arguments).env_clear().envs(env);
-    Err(command.current_dir(cwd).exec())
+    let pairs = env
+        .into_iter()
+        .map(|(name, value)| format!("{name}={value}"));
+    let (argv, env) = (terminated(argv)?, terminated(pairs)?);
+    chdir(cwd)?;
+    let path = argv.first().ok_or(Errno::NOENT)?;
+    Ok(child::execute(path, &argv, &env)?)
+}
+
+fn terminated(texts: impl IntoIterator<Item = String>) -> Result<Vec<CString>, Errno> {
+    let texts = texts.into_iter().map(CString::new);
+    texts.collect::<Result<_, _>>().map_err(|_| Errno::INVAL)
 }
 
 fn limit_descriptors() -> io::Result<()> {

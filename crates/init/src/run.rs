@@ -27,7 +27,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus};
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Every process that this one may signal: all of its name space but itself.
 const EVERYBODY: nix::unistd::Pid = nix::unistd::Pid::from_raw(-1);
@@ -235,7 +235,10 @@ impl Init {
 
     fn obey(&mut self, command: Command, mut sent: Sent) -> io::Result<()> {
         match command {
-            Command::Start { program, stdin } => started(self.start(&program, stdin)),
+            Command::Start { program, stdin } => {
+                let done = self.input_of(stdin);
+                started(done.and_then(|input| self.start(&program, input)))
+            }
             Command::Await => started(self.await_program()),
             Command::Clone { id } => match self.keeper.as_mut().zip(sent.next()) {
                 Some((keeper, init)) => keeper.clone_into(id, &init),
@@ -277,20 +280,24 @@ impl Init {
         }
     }
 
-    fn start(&mut self, program: &Program, stdin: Stdin) -> io::Result<()> {
-        match self.execute(program, stdin) {
+    fn input_of(&mut self, stdin: Stdin) -> io::Result<Option<OwnedFd>> {
+        match stdin {
+            Stdin::Null => Ok(None),
+            Stdin::Pipe => Ok(Some(self.input.take().ok_or(Errno::BADF)?)),
+        }
+    }
+
+    fn start(&mut self, program: &Program, input: Option<OwnedFd>) -> io::Result<()> {
+        let input = input.as_ref().map(AsFd::as_fd);
+        match self.execute(program, input) {
             // It was killed in this moment.
-            Err(error) if prepared::is_gone(&error) => self.execute(program, stdin),
+            Err(error) if prepared::is_gone(&error) => self.execute(program, input),
             started => started,
         }
     }
 
-    fn execute(&mut self, program: &Program, stdin: Stdin) -> io::Result<()> {
+    fn execute(&mut self, program: &Program, input: Option<BorrowedFd<'_>>) -> io::Result<()> {
         let prepared = self.take_prepared()?;
-        let input = match stdin {
-            Stdin::Null => None,
-            Stdin::Pipe => Some(self.input.take().ok_or(Errno::BADF)?),
-        };
         prepared.become_program(program.clone(), input)?;
         self.program = Some(prepared.pid);
         Ok(())
@@ -298,10 +305,10 @@ impl Init {
 
     /// Whoever made the sandbox makes another one if it is killed meanwhile.
     fn await_program(&mut self) -> io::Result<()> {
-        let prepared = self.take_prepared()?;
         let input = self.input.take().ok_or(Errno::BADF)?;
+        let prepared = self.take_prepared()?;
         let pid = prepared.pid;
-        self.awaiting = Some(prepared.await_program(input)?);
+        self.awaiting = Some(prepared.await_program(&input)?);
         self.program = Some(pid);
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! spawner                                    new process (a copy, in name spaces of its own)
-//! begin: sockets, log pipe
+//! begin: sockets, pipes
 //!        clone3 ────────────────────────────▶ into the control group (version 1; version 2: born there)
 //!        maps of user ids                     descriptors arranged, all others closed, waits
 //!        release ───────────────────────────▶ cgroup name space, user, end with the spawner

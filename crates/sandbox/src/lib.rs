@@ -54,7 +54,7 @@ pub use network::{
     Query,
 };
 pub use process::SpawnerProcess;
-pub use sandbox::{Event, Exit, Sandbox, Usage, input_for};
+pub use sandbox::{Event, Exit, Input, Sandbox, Usage};
 pub use self_test::{Ground, SelfTestError, Trial, run_self_test, self_test};
 pub use spawner::run_spawner;
 pub use spec::{Bind, Lineage, Program, Root, Spec, UnpackLimits};

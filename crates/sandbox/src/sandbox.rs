@@ -1,9 +1,9 @@
 //! One sandbox, as the server holds it: its sockets, its pipe, its meter, and the talk with its pid 1.
 //!
 //! ```text
-//! ready ──start──▶ runs a program ──Exited, StartFailed──▶ ready ──▶ ...
-//!   │                   │                                    │
-//!   └───────────────────┴── destroy, drop, own end ──────────┴──▶ Gone
+//! ready ──start, await and code──▶ runs a program ──Exited, StartFailed──▶ ready ──▶ ...
+//!   │                                  │                                    │
+//!   └──────────────────────────────────┴── destroy, drop, own end ──────────┴──▶ Gone
 //! ```
 
 use std::io;
@@ -84,6 +84,29 @@ impl From<cgroup::Usage> for Usage {
             memory_peak_bytes,
             cpu_us,
             oom_kills,
+        }
+    }
+}
+
+/// What comes with the code of a sandbox that was made without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input<'a> {
+    /// Nothing, for nobody waits.
+    None,
+    /// For the program that [`Sandbox::start_waiting`] started.
+    Bytes(Vec<u8>),
+    /// For the process of [`Sandbox::await_program`].
+    Program(&'a Program),
+}
+
+impl Input<'_> {
+    fn encode(self) -> Result<Vec<u8>, Error> {
+        match self {
+            Self::None => Ok(Vec::new()),
+            Self::Bytes(bytes) => Ok(bytes),
+            Self::Program(program) => {
+                postcard::to_stdvec(program).map_err(|error| Error::Io(io::Error::other(error)))
+            }
         }
     }
 }
@@ -193,18 +216,18 @@ impl Sandbox {
         self.mounts
     }
 
-    /// Mounts code at /var/task, once, in a sandbox that was made without, and gives the program that waits for it what it
-    /// reads, and then the end. A program that works in that folder has to enter it again. The spawner does both, so that
+    /// Mounts code at /var/task, once, in a sandbox that was made without, and gives what waits there its input, and then
+    /// the end. A program that works in that folder has to enter it again. The spawner does both, so that
     /// the program runs before this returns.
     ///
     /// # Errors
     /// Fails if it has code already, if nobody waits who has something to read, or if that is too long for a message; then,
     /// as after any other failure, only `destroy` is left.
-    pub async fn mount_code(&self, code: &CodeTree, input: Vec<u8>) -> Result<(), Error> {
+    pub async fn mount_code(&self, code: &CodeTree, input: Input<'_>) -> Result<(), Error> {
         let what = What::MountCode {
             sandbox: self.id,
             code: code.code(),
-            input,
+            input: input.encode()?,
         };
         match self.link.ask(what, &[]).await? {
             Reply::Outcome(Outcome::Done) => Ok(()),
@@ -228,7 +251,7 @@ impl Sandbox {
         self.start_with(program, Stdin::Pipe).await
     }
 
-    /// Has a process become the program that comes with the code of a sandbox that was made without: [`input_for`] has it.
+    /// Has a process become the program that comes with the code of a sandbox that was made without.
     ///
     /// # Errors
     /// As `start`.
@@ -342,14 +365,6 @@ impl Sandbox {
             Err(_) => Err(Failure::new("start pid 1", rustix::io::Errno::TIMEDOUT).into()),
         }
     }
-}
-
-/// A program as it is read where one is awaited.
-///
-/// # Errors
-/// None but for want of memory.
-pub fn input_for(program: &Program) -> Result<Vec<u8>, Error> {
-    postcard::to_stdvec(program).map_err(|error| Error::Io(io::Error::other(error)))
 }
 
 impl Drop for Sandbox {

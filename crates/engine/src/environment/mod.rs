@@ -147,6 +147,10 @@ impl Environment {
         let mut books = self.books();
         self.output.drain(|bytes| books.output(now(), bytes));
         books.initialised(init.phase, init.started.elapsed(), telling);
+        // Whoever waits for it hands this over with the lines of its invoke, and has the processor until then.
+        if !self.slot.is_busy() {
+            books.flush(&self.host.store);
+        }
         drop(books);
         if init.phase == Phase::Init {
             self.lineage.iter().for_each(|lineage| lineage.succeeded());

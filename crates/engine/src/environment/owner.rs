@@ -5,7 +5,7 @@ use super::ending::Ending;
 use super::network;
 use super::obtain::Presence;
 use super::output::Output;
-use super::slot::{Bereft, Duty};
+use super::slot::{Bereft, Duty, LOOK};
 use super::{Environment, init_millicores};
 use crate::failure::Failure;
 use crate::invocation::now;
@@ -24,9 +24,6 @@ const KILL_TIMEOUT: Duration = Duration::from_millis(300);
 const INIT_ERROR_GRACE: Duration = Duration::from_millis(100);
 /// How long an invocation that was just taken may take to arrive.
 const HANDOFF_TIMEOUT: Duration = Duration::from_secs(1);
-/// While an invocation runs, how often to look whether the kernel has killed for want of memory. What is left of a
-/// program then works on without a part of itself, or fights for memory until its time is up.
-const LOOK: Duration = Duration::from_secs(1);
 /// SIGKILL.
 const KILLED: i32 = 9;
 
@@ -45,8 +42,8 @@ pub(super) struct Owner {
     readable: bool,
     /// Until then a flood of log waits in its pipe, and the function with it.
     log_rests_until: Option<Instant>,
-    /// When to look again at an invocation that runs.
-    look: Instant,
+    /// When to look again at what runs.
+    look: Option<Instant>,
     /// The sandbox is of no use any more.
     lost: bool,
     /// It ended before it was ready, and is to be made again by other means.
@@ -81,7 +78,7 @@ impl Owner {
             running: false,
             readable: true,
             log_rests_until: None,
-            look: Instant::now() + LOOK,
+            look: None,
             lost: false,
             stillborn: false,
         }
@@ -129,8 +126,11 @@ impl Owner {
 
     async fn wait(&mut self, until: Instant) -> std::ops::ControlFlow<()> {
         let until = match self.environment.slot.is_busy() {
-            true => until.min(self.look),
-            false => until,
+            true => until.min(*self.look.get_or_insert_with(|| Instant::now() + LOOK)),
+            false => {
+                self.look = None;
+                until
+            }
         };
         match self.occurrence(until).await {
             Occurrence::Connection(stream) => {
@@ -178,10 +178,10 @@ impl Owner {
     /// written down of an invoke that takes long is there to be read.
     async fn look_at_invoke(&mut self) {
         let now = Instant::now();
-        if now < self.look {
+        if self.look.is_none_or(|look| now < look) {
             return;
         }
-        self.look = now + LOOK;
+        self.look = Some(now + LOOK);
         let environment = Arc::clone(&self.environment);
         environment.books().flush(&environment.host.store);
         let usage = environment.sandbox.usage().ok();

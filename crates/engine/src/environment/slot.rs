@@ -31,6 +31,9 @@ pub(crate) const INIT_LIMIT: Duration = Duration::from_secs(Limits::INIT_S);
 /// How long a runtime that waits for an event still runs, so that what it does after an answer gets done and an
 /// environment in steady use is never frozen. With the delays of a busy machine at most 50 ms.
 const FREEZE_GRACE: Duration = Duration::from_millis(30);
+/// While something runs, how often the owner looks whether the kernel has killed for want of memory. What is left of a
+/// program then works on without a part of itself, or fights for memory until its time is up.
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 
 /// One environment's meeting point.
 #[derive(Debug)]
@@ -185,7 +188,9 @@ impl Slot {
         let mut state = self.lock();
         invocation.begun = now;
         self.thaw_locked(&mut state);
-        let overslept = state.watch.is_none_or(|watch| watch > now + self.timeout);
+        let overslept = state
+            .watch
+            .is_none_or(|watch| watch > now + self.timeout.min(LOOK));
         let wake_owner = overslept || !state.program || state.closed;
         let wake_runtime = state.runtime == Runtime::Ready;
         state.invocation = Some(invocation);
@@ -349,8 +354,10 @@ impl Slot {
             }
         };
         if due > now {
-            state.watch = Some(due);
-            return Duty::Sleep(due);
+            let is_busy = state.invocation.is_some() || state.init.is_some();
+            let until = if is_busy { due.min(now + LOOK) } else { due };
+            state.watch = Some(until);
+            return Duty::Sleep(until);
         }
         if state.invocation.is_none() {
             return if state.init.is_some() {

@@ -3,7 +3,7 @@
 //! ```text
 //! a function is deployed ──▶ its recipe has a shelf ──▶ the filler makes sandboxes of that recipe, one at a time,
 //!                                                        while nobody waits for an environment
-//! an environment is needed ──▶ take ──▶ code is mounted, and the program told its environment (`environment`)
+//! an environment is needed ──▶ take ──▶ code is mounted, and the program told its environment (`ready`)
 //!                                └─ none there ─▶ made from nothing, and more are kept from then on
 //! the last function of a recipe changes or goes ──▶ its sandboxes are destroyed
 //! ```

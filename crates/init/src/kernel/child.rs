@@ -4,6 +4,8 @@ use super::filter::{self, sock_filter};
 use super::{check, landlock};
 use rustix::io::Errno;
 use rustix::process::Pid;
+use std::convert::Infallible;
+use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 
 /// A copy of this process, which gets `None`.
@@ -25,4 +27,12 @@ pub(crate) fn restrict(program: &[sock_filter], has_landlock: bool) -> Result<Ow
 /// The same under a filter that asks nobody.
 pub(crate) fn restrict_alone(program: &[sock_filter]) -> Result<(), Errno> {
     filter::install_alone(program)
+}
+
+/// Becomes the program at this path, as the kernel reads it: no shell takes what it does not. Like any program it hears
+/// of a reader that is gone, by a signal.
+pub(crate) fn execute(path: &CStr, argv: &[CString], env: &[CString]) -> Result<Infallible, Errno> {
+    // SAFETY: sets how a signal is taken, by no function of this program.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    nix::unistd::execve(path, argv, env).map_err(|error| Errno::from_raw_os_error(error as i32))
 }

@@ -199,14 +199,14 @@ impl EventLoop {
     }
 }
 
-/// Gives a program all that it reads. It fits into a pipe whole: the spawner waits for nobody.
+/// Gives a program all that it reads, or nothing: a user who has many pipes gets small ones, and the spawner waits for
+/// nobody.
 fn give(place: OwnedFd, input: &[u8]) -> Result<(), Failure> {
     let step = "give a program its input";
-    if input.is_empty() {
-        return Ok(());
-    }
-    match rustix::io::write(place, input).map_err(at(step))? {
-        written if written < input.len() => Err(Failure::new(step, Errno::MSGSIZE)),
-        _ => Ok(()),
+    let room = rustix::pipe::fcntl_getpipe_size(&place).map_err(at(step))?;
+    match input.len() {
+        0 => Ok(()),
+        length if length > room => Err(Failure::new(step, Errno::MSGSIZE)),
+        _ => rustix::io::write(place, input).map(drop).map_err(at(step)),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lambkin_sandbox::{
-    CodeTree, Error, Event, Exit, Lineage, Program, Root, Sandbox, Spawner, SpawnerConfig,
+    CodeTree, Error, Event, Exit, Input, Lineage, Program, Root, Sandbox, Spawner, SpawnerConfig,
     SpawnerProcess, Spec, UnpackLimits,
 };
 use tempfile::TempDir;
@@ -146,7 +146,7 @@ impl Place {
     pub(crate) async fn sandbox_made_ahead(&self, spec: Spec<'_>) -> Inside {
         let code = spec.code.clone().expect("code");
         let inside = self.sandbox_of(Spec { code: None, ..spec }).await;
-        let mounted = inside.sandbox.mount_code(&code, Vec::new()).await;
+        let mounted = inside.sandbox.mount_code(&code, Input::None).await;
         mounted.expect("its code");
         inside
     }

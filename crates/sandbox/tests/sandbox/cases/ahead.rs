@@ -1,6 +1,6 @@
 //! Sandboxes that are made before it is known for what.
 
-use lambkin_sandbox::{Event, Exit, Program, Spec, input_for};
+use lambkin_sandbox::{Event, Exit, Input, Program, Spec};
 
 use crate::place::{self, Inside, Place};
 
@@ -25,7 +25,10 @@ pub(super) fn code_comes_to_sandboxes_that_wait() {
         assert!(inside.sandbox.is_quiet());
         let script = "cd /var/task; ls; echo x 2>&1 > new || echo read-only; grep ' /var/task ' /proc/self/mountinfo | \
                       grep -c 'ro,nosuid,nodev'; readlink /proc/self/fd/0 | cut -c1-4; echo =end=";
-        let given = inside.sandbox.mount_code(&code, script.into()).await;
+        let given = inside
+            .sandbox
+            .mount_code(&code, Input::Bytes(script.into()))
+            .await;
         given.expect("code and input");
         let told = inside.read_until("=end=\n").await;
         assert!(told.contains("hello.txt"), "{told}");
@@ -48,14 +51,14 @@ pub(super) fn code_comes_once_and_to_its_own_sandbox() {
             place.sandbox_of(ahead()).await,
             place.sandbox_of(ahead()).await,
         );
-        let once = one.sandbox.mount_code(&code, Vec::new()).await;
+        let once = one.sandbox.mount_code(&code, Input::None).await;
         once.expect("code");
-        let twice = one.sandbox.mount_code(&code, Vec::new()).await;
+        let twice = one.sandbox.mount_code(&code, Input::None).await;
         assert!(twice.is_err());
         assert_eq!(one.sh("ls /var/task").await.trim(), "hello.txt");
         assert_eq!(other.sh("find /var/task -type f").await.trim(), "");
         let mut with_code = place.sandbox().await;
-        let more = with_code.sandbox.mount_code(&code, Vec::new()).await;
+        let more = with_code.sandbox.mount_code(&code, Input::None).await;
         assert!(more.is_err());
         assert_eq!(with_code.sh("ls /var/task").await.trim(), "hello.txt");
     });
@@ -65,7 +68,8 @@ pub(super) fn a_process_waits_to_be_told_what_it_becomes() {
     place::with(|place| async move {
         let mut inside = awaiting(&place).await;
         let script = "ls; tr '\\0' ' ' </proc/self/environ; cat; echo; kill -9 $$";
-        let given = input_for(&shell(script)).expect("a program");
+        let program = shell(script);
+        let given = Input::Program(&program);
         let told = inside.sandbox.mount_code(&place.code, given).await;
         told.expect("code and program");
         let text = inside.read_until("PATH=/usr/bin:/bin \n").await;
@@ -79,7 +83,8 @@ pub(super) fn a_process_waits_to_be_told_what_it_becomes() {
             argv: vec!["/var/task/nothing".into()],
             ..shell("")
         };
-        let given = input_for(&nothing).expect("a program");
+        let program = nothing;
+        let given = Input::Program(&program);
         let told = inside.sandbox.mount_code(&place.code, given).await;
         told.expect("code and program");
         // ENOENT.
@@ -90,7 +95,8 @@ pub(super) fn a_process_waits_to_be_told_what_it_becomes() {
         inside.sandbox.kill_programs().await.expect("its end");
         let end = inside.sandbox.event().await;
         assert_eq!(end, Event::Exited(Exit::Signal(9)));
-        let given = input_for(&shell("")).expect("a program");
+        let program = shell("");
+        let given = Input::Program(&program);
         let told = inside.sandbox.mount_code(&place.code, given).await;
         assert!(told.is_err());
     });

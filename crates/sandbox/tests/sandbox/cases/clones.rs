@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use lambkin_sandbox::{
-    Event, Exit, Lineage, Program, Sandbox, SpawnerConfig, SpawnerProcess, Spec, allowed_calls,
-    decided_calls,
+    Event, Exit, Input, Lineage, Program, Sandbox, SpawnerConfig, SpawnerProcess, Spec,
+    allowed_calls, decided_calls,
 };
 
 use crate::outside::wait;
@@ -255,7 +255,9 @@ pub(super) fn a_clone_is_confined_as_any_program() {
             .start_waiting(&program)
             .await
             .expect("a start");
-        let given = plain.sandbox.mount_code(&place.code, script.into_bytes());
+        let given = plain
+            .sandbox
+            .mount_code(&place.code, Input::Bytes(script.into_bytes()));
         given.await.expect("its input");
         let mut plain = plain;
         let (expected, _) = plain.end().await;

@@ -29,6 +29,17 @@ pub(super) fn run_and_their_ends_are_told() {
             inside.sandbox.event().await,
             Event::StartFailed { errno: 2 }
         );
+        inside
+            .sh("echo 'echo no' >/tmp/nameless; chmod 755 /tmp/nameless")
+            .await;
+        let nameless = Program {
+            argv: vec!["/tmp/nameless".into()],
+            ..missing
+        };
+        inside.sandbox.start(&nameless).await.expect("a start");
+        // ENOEXEC: no shell takes what the kernel does not.
+        let failed = Event::StartFailed { errno: 8 };
+        assert_eq!(inside.sandbox.event().await, failed);
         assert_eq!(inside.sh("echo still here").await, "still here");
     });
 }
