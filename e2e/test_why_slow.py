@@ -81,6 +81,10 @@ def test_each_invoke_tells_how_it_got_its_environment(server, deploy, invoke):
         assert (mine["cold"] + mine["pooled"], mine["warm"]) == expected
     head, line = [row.split() for row in server.cli("ledger").stdout.splitlines() if row.startswith(("FUNCTION", name))]
     assert line[head.index("WARM")] == "2"
+    events = [json.loads(line) for line in server.cli("--output", "json", "logs", name).stdout.splitlines()]
+    first, *others = [event["start"] for event in events if "start" in event]
+    assert first in ("cold", "pooled") and others == ["warm", "warm"]
+    assert all(("start" in event) == event["message"].startswith("REPORT ") for event in events)
 
 
 @pytest.mark.parametrize("language", SLOW)

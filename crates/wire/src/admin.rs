@@ -30,6 +30,9 @@ pub struct LogLine {
     pub stream: String,
     /// The text, without its last line feed.
     pub message: String,
+    /// Of a REPORT: how its invoke got its environment (`cold`, `warm`, `pooled` or `cloned`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
 }
 
 /// Usage and its price over a period.

@@ -201,6 +201,7 @@ fn write_line(out: &mut Vec<u8>, event: &LogEvent) {
         request_id: event.request_id.map(|id| id.to_string()),
         stream: event.stream.to_string(),
         message: event.message.clone(),
+        start: event.start.map(|start| start.as_str().to_owned()),
     };
     // Neither strings nor memory can fail to be written.
     if serde_json::to_writer(&mut *out, &line).is_ok() {

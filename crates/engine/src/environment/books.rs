@@ -169,6 +169,7 @@ impl Books {
             memory_mb: record.memory_mb,
             memory_peak_mb: record.memory_peak_bytes.div_ceil(1 << 20),
             init: record.init_us.map(Duration::from_micros),
+            start: record.start_kind,
             failure,
         };
         self.log.ensure_start(now(), id, invocation.request.tail);

@@ -354,10 +354,10 @@ impl Slot {
             }
         };
         if due > now {
+            // While it is busy the owner looks meanwhile.
             let is_busy = state.invocation.is_some() || state.init.is_some();
-            let until = if is_busy { due.min(now + LOOK) } else { due };
-            state.watch = Some(until);
-            return Duty::Sleep(until);
+            state.watch = Some(if is_busy { due.min(now + LOOK) } else { due });
+            return Duty::Sleep(due);
         }
         if state.invocation.is_none() {
             return if state.init.is_some() {

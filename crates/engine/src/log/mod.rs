@@ -10,7 +10,9 @@ mod text;
 
 use crate::failure::Failure;
 use json::Record;
-use lambkin_model::{Function, FunctionName, LogFormat, RequestId, SystemLogLevel, Timestamp};
+use lambkin_model::{
+    Function, FunctionName, LogFormat, RequestId, Start, SystemLogLevel, Timestamp,
+};
 use lambkin_store::LogEvent;
 use lines::Lines;
 use std::sync::Arc;
@@ -34,6 +36,7 @@ pub(crate) struct Report<'r> {
     pub(crate) memory_mb: u32,
     pub(crate) memory_peak_mb: u64,
     pub(crate) init: Option<Duration>,
+    pub(crate) start: Start,
     pub(crate) failure: Option<&'r Failure>,
 }
 
@@ -220,16 +223,16 @@ impl Recorder {
                     self.push(now, line);
                 }
                 self.push(now, text::end(report.id));
-                self.push(now, text::report(report, self.beginning));
+                self.push_report(now, text::report(report, self.beginning), report.start);
             }
             LogFormat::Json => {
                 let level = severity(report.failure, SystemLogLevel::Debug);
                 self.extend(now, self.json(now, level, &Record::runtime_done(report)));
                 let level = severity(report.failure, SystemLogLevel::Info);
-                self.extend(
-                    now,
-                    self.json(now, level, &Record::report(report, self.beginning)),
-                );
+                let record = Record::report(report, self.beginning);
+                if let Some(line) = self.json(now, level, &record) {
+                    self.push_report(now, line, report.start);
+                }
             }
         }
         self.invoke = None;
@@ -275,7 +278,16 @@ impl Recorder {
             request_id: self.invoke,
             stream: Arc::clone(&self.origin.stream),
             message,
+            start: None,
         });
+    }
+
+    /// AWS's line has no place for how the invoke got its environment, which goes beside it.
+    fn push_report(&mut self, now: Timestamp, message: String, start: Start) {
+        self.push(now, message);
+        if let Some(event) = self.events.last_mut() {
+            event.start = Some(start);
+        }
     }
 
     fn end_partial_line(&mut self, now: Timestamp) {

@@ -38,6 +38,7 @@ fn report(failure: Option<&Failure>) -> Report<'_> {
         memory_mb: 128,
         memory_peak_mb: 36,
         init: Some(Duration::from_micros(110_104)),
+        start: lambkin_model::Start::Pooled,
         failure,
     }
 }

@@ -34,7 +34,7 @@ enum Waits {
 impl Ready {
     pub(super) async fn make(spawner: &Spawner, recipe: &Arc<Recipe>) -> Result<Self, Error> {
         let sandbox = spawner.create(&recipe.spec(None)).await?;
-        // Whoever adopts it sets another limit.
+        // Whoever owns its environment sets another limit.
         sandbox.set_cpu_limit(Some(MILLICORES))?;
         let waits = match recipe.program() {
             Some(program) => {

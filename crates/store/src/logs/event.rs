@@ -1,6 +1,6 @@
 //! One event: as callers hand it in, and as a line of JSON on disk.
 
-use lambkin_model::{RequestId, Timestamp, Version};
+use lambkin_model::{RequestId, Start, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ pub struct LogEvent {
     pub stream: Arc<str>,
     /// The text, without its last line feed. More than 256 KiB become several events.
     pub message: String,
+    /// Of a REPORT: how its invoke got its environment.
+    pub start: Option<Start>,
 }
 
 impl LogEvent {
@@ -54,6 +56,7 @@ impl Lost {
                 "[lambkin] {} log events were dropped: more came than could be written",
                 self.events
             ),
+            start: None,
         }
     }
 }
@@ -68,6 +71,8 @@ struct Line<'l> {
     stream: Cow<'l, str>,
     #[serde(borrow)]
     message: Cow<'l, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    start: Option<Start>,
 }
 
 /// What events weigh in the queue.
@@ -104,6 +109,7 @@ pub(super) fn write(event: &LogEvent, out: &mut Vec<u8>) {
         request_id: event.request_id,
         stream: Cow::Borrowed(&event.stream),
         message: Cow::Borrowed(&event.message),
+        start: event.start,
     };
     let begin = out.len();
     match serde_json::to_writer(&mut *out, &line) {
@@ -121,6 +127,7 @@ pub(super) fn read(line: &[u8]) -> Option<LogEvent> {
         request_id: line.request_id,
         stream: line.stream.into(),
         message: line.message.into_owned(),
+        start: line.start,
     })
 }
 
@@ -134,6 +141,7 @@ mod tests {
             request_id: Some(RequestId::random()),
             stream: "2026/01/12/[$LATEST]0".into(),
             message: message.to_owned(),
+            start: Some(Start::Pooled),
         }
     }
 

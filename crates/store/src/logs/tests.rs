@@ -55,6 +55,7 @@ fn event(timestamp: i64, message: impl Into<String>) -> LogEvent {
         request_id: None,
         stream: "s".into(),
         message: message.into(),
+        start: None,
     }
 }
 
