@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, MountFlags, mount_bind, mount_remount};
 
@@ -56,7 +56,7 @@ pub(crate) fn mount(root: impl AsFd, has_others_below: bool) -> Result<(), Failu
         mounts::attach(folder, place, "").map_err(at("cover a folder of /proc"))?;
     }
     // Without it nothing would be masked, which would look as if there were nothing to mask.
-    mounts::open_inside(CWD, NULL).map_err(at("find /dev/null"))?;
+    statat(CWD, NULL, AtFlags::SYMLINK_NOFOLLOW).map_err(at("find /dev/null"))?;
     for path in MASKED {
         if_there(cover(NULL, path)).map_err(at(format!("cover /proc/{path}")))?;
     }

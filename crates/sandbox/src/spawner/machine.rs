@@ -50,6 +50,8 @@ pub(super) struct Machine {
     /// Whether datagrams can.
     pub(super) has_datagrams: bool,
     pub(super) trees: CodeTrees,
+    /// Groups of creations that failed, in which somebody still died.
+    left: Vec<Group>,
 }
 
 /// A process tree at its start, with what must be given back after its end.
@@ -103,6 +105,7 @@ impl Machine {
             has_datagrams: config.datagrams,
             has_network: !crate::weaken::is_off(crate::weaken::Layer::Seccomp),
             trees: CodeTrees::new(config.work_dir.join("code")),
+            left: Vec::new(),
         })
     }
 
@@ -239,11 +242,16 @@ impl Machine {
         match creation::begin(&self.host, &blueprint, group.as_ref()) {
             Ok(begun) => Ok((begun, group)),
             Err(failure) => {
-                // The process is gone; what stays of the group is removed with the spawner's.
-                group.iter().for_each(|group| drop(group.remove()));
+                self.left.extend(group);
                 Err(failure)
             }
         }
+    }
+
+    /// Removes the groups of creations that failed; false while somebody still dies in one.
+    pub(super) fn remove_left(&mut self) -> bool {
+        self.left.retain(|group| group.remove().is_err());
+        self.left.is_empty()
     }
 
     fn make_group(&mut self, limits: &cgroup::Limits) -> io::Result<Option<Group>> {

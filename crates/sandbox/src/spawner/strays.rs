@@ -1,5 +1,5 @@
 //! Children of the spawner that no cell has: a failed creation below a template may leave one that nobody could tell of,
-//! or that has not died yet. Unreaped, it would keep the template's process name space from ending.
+//! or that has not died yet. Unreaped, it would keep the template's process name space from ending, and its control group.
 
 use std::collections::HashSet;
 use std::fs;
@@ -40,7 +40,7 @@ impl EventLoop {
         let children = children.filter_map(|child| child.parse().ok().and_then(Pid::from_raw));
         let strays = children.filter(|child| !known.contains(child));
         let left: Vec<Pid> = strays.filter(|stray| !is_ended(*stray, now)).collect();
-        if left.is_empty() {
+        if self.machine.remove_left() && left.is_empty() {
             self.strays = None;
         }
     }
