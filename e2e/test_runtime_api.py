@@ -392,7 +392,8 @@ def test_hostile_traffic_costs_only_its_own_environment(host, invoke, kind):
     assert "FunctionError" not in told, told["Json"]
     assert told["Json"] > 0, "nothing was sent"
     assert watch.calls > 3 and watch.slowest_s < QUIET_S_MAX, (watch.calls, watch.slowest_s)
-    assert watch.descriptors <= descriptors_before + 12, "8 connections of the environment, a few clients"
+    most = descriptors_before + 20
+    assert watch.descriptors <= most, "8 connections of the environment, a few clients, a sandbox that is made ahead"
     assert watch.memory_mib < memory_before + 48, (memory_before, watch.memory_mib)
     cores = (cpu_s(host) - cpu_before) / FLOOD_S
     assert cores < CORES_MAX, "what moves no invocation is paced"
