@@ -95,11 +95,16 @@ impl Held {
             .lines()
             .find_map(|line| line.strip_prefix("RssAnon:"))
             .and_then(|line| line.split_whitespace().next()?.parse().ok());
+        // While the spawner clones it is in its other name space, which has two.
+        let mounts = (0..20).map(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            read("mountinfo").lines().count()
+        });
         Self {
             descriptors: std::fs::read_dir(format!("/proc/{pid}/fd"))
                 .expect("descriptors")
                 .count(),
-            mounts: read("mountinfo").lines().count(),
+            mounts: mounts.max().unwrap_or(0),
             memory_kib: memory.expect("a number"),
         }
     }
