@@ -1,6 +1,6 @@
 //! What a caller asks for: the parts of a sandbox's root, its limits, and the program to run in it.
 //!
-//! Plain values. What they become is told in `creation.rs`; what of them cannot be had, in `missing.rs`.
+//! Plain values. What they become is told in `creation`; what of them cannot be had, in `missing.rs`.
 
 use std::time::Duration;
 
