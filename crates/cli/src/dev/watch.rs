@@ -2,7 +2,7 @@
 //!
 //! Folders are watched one by one, so that what does not count (`.git`, `target`, ...) costs nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,41 +99,66 @@ impl Watch {
         Ok(())
     }
 
-    /// Waits for a change, and for those that come right after it.
+    /// Waits for a change, and for those that come right after it. What came and went meanwhile is none: editors and
+    /// compilers write files beside those that they are about to replace.
     pub(super) async fn changes(&mut self) -> Changes {
-        let mut paths = BTreeSet::new();
-        let mut is_certain = true;
+        loop {
+            let mut burst = self.burst().await;
+            let is_uncertain = burst.is_uncertain | self.overflow.swap(false, Ordering::Relaxed);
+            if is_uncertain {
+                return Changes::Anything;
+            }
+            burst
+                .paths
+                .retain(|path, came| !*came || path.symlink_metadata().is_ok());
+            if !burst.paths.is_empty() {
+                return Changes::Paths(burst.paths.into_keys().collect());
+            }
+        }
+    }
+
+    async fn burst(&mut self) -> Burst {
+        let mut burst = Burst::default();
         // The watcher, which holds the other end, lives as long as this.
         let mut next = self.events.recv().await;
         let end = tokio::time::Instant::now() + QUIET_MAX;
         while let Some(event) = next {
             match event {
-                Ok(event) => {
-                    is_certain &= !event.need_rescan();
-                    for path in event.paths {
-                        // A folder that is made again must be watched again.
-                        if matches!(
-                            event.kind,
-                            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
-                        ) {
-                            self.watched.remove(&path);
-                        }
-                        paths.insert(path);
-                    }
-                }
-                Err(_) => is_certain = false,
+                Ok(event) => self.add(&mut burst, event),
+                Err(_) => burst.is_uncertain = true,
             }
             let quiet = end.min(tokio::time::Instant::now() + QUIET);
             next = tokio::time::timeout_at(quiet, self.events.recv())
                 .await
                 .unwrap_or(None);
         }
-        let overflowed = self.overflow.swap(false, Ordering::Relaxed);
-        match is_certain && !overflowed {
-            true => Changes::Paths(paths),
-            false => Changes::Anything,
+        burst
+    }
+
+    fn add(&mut self, burst: &mut Burst, event: Event) {
+        burst.is_uncertain |= event.need_rescan();
+        let came = matches!(event.kind, EventKind::Create(_));
+        // A folder that is made again must be watched again.
+        let may_be_made_again = matches!(
+            event.kind,
+            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+        );
+        for path in event.paths {
+            if may_be_made_again {
+                self.watched.remove(&path);
+            }
+            burst.paths.entry(path).or_insert(came);
         }
     }
+}
+
+/// Changes that belong together.
+#[derive(Default)]
+struct Burst {
+    /// Whether the first that was seen of each is that it came.
+    paths: BTreeMap<PathBuf, bool>,
+    /// More than is known may have changed.
+    is_uncertain: bool,
 }
 
 /// Reading a file is no change.
@@ -196,6 +221,8 @@ mod tests {
             .unwrap();
         fs::read(folder.path().join("app.py")).unwrap();
         fs::write(folder.path().join(".git/index"), "").unwrap();
+        fs::write(folder.path().join("app.py~"), "").unwrap();
+        fs::remove_file(folder.path().join("app.py~")).unwrap();
         assert!(
             tokio::time::timeout(SILENCE, watch.changes())
                 .await
