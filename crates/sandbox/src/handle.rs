@@ -231,7 +231,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 async fn read(shared: Arc<Shared>, link: Weak<Link>, mut child: Child) {
     loop {
         tokio::select! {
-            answer = shared.socket.async_io(Interest::READABLE, |socket| protocol::receive(socket)) => {
+            answer = shared.socket.async_io(Interest::READABLE, |socket| protocol::receive_even_cut(socket)) => {
                 match answer {
                     Ok(Some((answer, descriptors))) => deliver(&shared, &link, answer, descriptors),
                     Ok(None) | Err(_) => break,
@@ -250,7 +250,7 @@ async fn read(shared: Arc<Shared>, link: Weak<Link>, mut child: Child) {
     }
 }
 
-fn deliver(shared: &Shared, link: &Weak<Link>, answer: Answer, descriptors: Vec<OwnedFd>) {
+fn deliver(shared: &Shared, link: &Weak<Link>, answer: Answer, descriptors: Option<Vec<OwnedFd>>) {
     let Some(link) = link.upgrade() else { return };
     let reply = match answer.outcome {
         Outcome::Created {

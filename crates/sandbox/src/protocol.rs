@@ -1,13 +1,15 @@
 //! What the server and the spawner say to each other, over one SOCK_SEQPACKET pair.
 //!
 //! A request carries a number, its answer the same one; answers come in any order. Descriptors travel beside
-//! the message. A message that does not fit or does not parse is an error of the program, and ends the talk.
+//! the message; where they find no room, its receiver fails what they were for and goes on. A message that does not
+//! fit or does not parse is an error of the program, and ends the talk.
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
@@ -153,23 +155,38 @@ thread_local! {
     static RECEIVED: RefCell<Vec<u8>> = RefCell::new(vec![0; MESSAGE_BYTES_MAX]);
 }
 
-/// Receives one message with its descriptors; `None` when the other end is closed.
+/// Receives one message with its descriptors; `None` when the other end is closed. One whose descriptors were lost is
+/// an error.
 pub(crate) fn receive<T: DeserializeOwned>(
     socket: impl AsFd,
 ) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+    let whole = |(message, descriptors): EvenCut<T>| match descriptors {
+        Some(descriptors) => Ok((message, descriptors)),
+        None => Err(Errno::MFILE.into()),
+    };
+    receive_even_cut(socket)?.map(whole).transpose()
+}
+
+/// A message, and the descriptors that came with it unless they were lost.
+pub(crate) type EvenCut<T> = (T, Option<Vec<OwnedFd>>);
+
+/// The same, but of a message whose descriptors found no room in this process's table, which had none free, the words
+/// come alone: the kernel has closed those descriptors, and the talk goes on.
+pub(crate) fn receive_even_cut<T: DeserializeOwned>(
+    socket: impl AsFd,
+) -> io::Result<Option<EvenCut<T>>> {
     RECEIVED.with_borrow_mut(|bytes| receive_into(bytes, socket))
 }
 
 fn receive_into<T: DeserializeOwned>(
     bytes: &mut [u8],
     socket: impl AsFd,
-) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+) -> io::Result<Option<EvenCut<T>>> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut parts = [IoSliceMut::new(bytes)];
     let received = recvmsg(socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)?;
-    let cut = ReturnFlags::TRUNC | ReturnFlags::CTRUNC;
-    if received.flags.intersects(cut) {
+    if received.flags.contains(ReturnFlags::TRUNC) {
         return Err(invalid("a message came cut"));
     }
     let length = received.bytes;
@@ -182,6 +199,9 @@ fn receive_into<T: DeserializeOwned>(
             descriptors.extend(sent);
         }
     }
+    // The kernel says so after it has handed over those that it could: some of them are of no use.
+    let are_whole = !received.flags.contains(ReturnFlags::CTRUNC);
+    let descriptors = are_whole.then_some(descriptors);
     match postcard::take_from_bytes(&bytes[..length]) {
         Ok((message, [])) => Ok(Some((message, descriptors))),
         Ok(_) => Err(invalid("a message is longer than what it says")),

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use lambkin_init::message::{Command, Stdin};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use tokio::net::TcpListener;
 use tokio::net::unix::pipe;
 
@@ -33,6 +34,9 @@ use crate::talk::Talk;
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Killing is done by the kernel; a process that waits for a disk delays it.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The table of descriptors was full when they came.
+const LOST: &str = "take over a sandbox's descriptors (raise the server's limit of open files)";
+
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -136,11 +140,11 @@ pub(crate) struct Made {
 
 impl Sandbox {
     /// From the spawner's answer; the descriptors are listener, output, control and, where there are such,
-    /// pid 1 and tunnel.
+    /// pid 1 and tunnel. `None` if they were lost. Whatever fails, the spawner is told to destroy it.
     pub(crate) fn assemble(
         link: Arc<Link>,
         made: Made,
-        descriptors: Vec<OwnedFd>,
+        descriptors: Option<Vec<OwnedFd>>,
     ) -> Result<Self, Failure> {
         let Made {
             id,
@@ -148,15 +152,16 @@ impl Sandbox {
             mounts,
             is_below,
         } = made;
-        let mut descriptors = descriptors.into_iter().peekable();
+        let lost = descriptors.is_none();
+        let mut descriptors = descriptors.into_iter().flatten().peekable();
         let (Some(listener), Some(output), Some(control)) =
             (descriptors.next(), descriptors.next(), descriptors.next())
         else {
             link.tell(What::Destroy { sandbox: id });
-            return Err(Failure::new(
-                "take over a sandbox",
-                rustix::io::Errno::BADMSG,
-            ));
+            return Err(match lost {
+                true => Failure::new(LOST, Errno::MFILE),
+                false => Failure::new("take over a sandbox", Errno::BADMSG),
+            });
         };
         let process = descriptors.next_if(|_| is_below);
         let parts = || -> io::Result<_> {
@@ -361,8 +366,8 @@ impl Sandbox {
         });
         match tokio::time::timeout(READY_TIMEOUT, ready).await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Failure::new("start pid 1", rustix::io::Errno::CHILD).into()),
-            Err(_) => Err(Failure::new("start pid 1", rustix::io::Errno::TIMEDOUT).into()),
+            Ok(false) => Err(Failure::new("start pid 1", Errno::CHILD).into()),
+            Err(_) => Err(Failure::new("start pid 1", Errno::TIMEDOUT).into()),
         }
     }
 }

@@ -129,8 +129,10 @@ impl EventLoop {
 
     /// Takes one request, so that events of cells are never far behind.
     fn hear(&mut self) {
-        match protocol::receive::<Request>(&self.socket) {
-            Ok(Some((request, descriptors))) => self.serve(request, descriptors),
+        match protocol::receive_even_cut::<Request>(&self.socket) {
+            Ok(Some((request, descriptors))) => {
+                self.serve(request, descriptors.unwrap_or_default())
+            }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
             Ok(None) | Err(_) => self.close(),
         }
@@ -148,7 +150,8 @@ impl EventLoop {
                     let timeout = Duration::from_millis(timeout_ms);
                     self.unpack(id, package, bytes_max, entries_max, timeout);
                 }
-                None => self.fail(id, Failure::new("find the package", Errno::BADF)),
+                // It came, and found no room here.
+                None => self.fail(id, Failure::new("take over a package", Errno::MFILE)),
             },
             What::MountCode {
                 sandbox,

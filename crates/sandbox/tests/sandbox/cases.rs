@@ -6,6 +6,7 @@ mod attacks;
 mod clones;
 mod control;
 mod ends;
+mod full;
 mod keepers;
 mod limits;
 mod many;
@@ -271,6 +272,10 @@ pub(crate) const ALL: &[Case] = &[
     (
         "a_sandbox_for_nobody_is_destroyed",
         many::a_sandbox_for_nobody_is_destroyed,
+    ),
+    (
+        "a_full_server_loses_sandboxes_and_no_spawner",
+        full::a_full_server_loses_sandboxes_and_no_spawner,
     ),
     ("the_end_of_the_server_ends_all", ends::of_the_server),
     ("the_end_of_the_spawner_ends_all", ends::of_the_spawner),
