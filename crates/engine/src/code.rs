@@ -10,16 +10,18 @@ mod cache;
 use bytes::Bytes;
 use cache::{Cache, Digest};
 use lambkin_model::Function;
-use lambkin_sandbox::{CodeTree, Rejection, Spawner, UnpackError, UnpackLimits};
+use lambkin_sandbox::{CODE_TREES_MAX, CodeTree, Rejection, Spawner, UnpackError, UnpackLimits};
 use lambkin_store::Store;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::OnceCell;
 
 /// Most entries of a package: what the largest published npm and PyPI trees stay well below.
 const ENTRIES_MAX: u32 = 65_536;
 /// Longest an unpacking may take: 250 MB unpack in seconds.
 const UNPACK_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Most trees. The spawner has places for those too that are being filled, or that left and are mounted just now.
+const TREES_MAX: usize = CODE_TREES_MAX - 512;
 
 /// What there is of a package in its compiled form.
 pub(crate) type Compiled = cache::Compiled<CodeTree>;
@@ -53,14 +55,14 @@ pub(crate) struct Trees {
 }
 
 impl Trees {
-    /// An empty cache that keeps at most `cache_bytes_max` bytes of trees.
+    /// An empty cache that keeps at most `cache_bytes_max` bytes of trees, and no more than the spawner can hold.
     pub(crate) fn new(
         spawner: Spawner,
         store: Store,
         unzipped_bytes_max: u64,
         cache_bytes_max: u64,
     ) -> Self {
-        let cache = Mutex::new(Cache::new(cache_bytes_max));
+        let cache = Mutex::new(Cache::new(cache_bytes_max, TREES_MAX));
         Self {
             spawner,
             store,
@@ -69,16 +71,16 @@ impl Trees {
         }
     }
 
-    /// Unpacks a new package and keeps the tree.
+    /// Unpacks a new package. Its tree goes before any that a function has, until `adopt` says that one has it.
     pub(crate) async fn admit(&self, sha256: Digest, package: &Bytes) -> Result<CodeTree, Error> {
-        let cell = self.cell(sha256);
+        let cell = self.lock().place(sha256);
         let tree = cell.get_or_try_init(|| self.unpack(package)).await.cloned();
         self.settle(sha256, tree)
     }
 
     /// A function's tree, from the cache or out of the store.
     pub(crate) async fn get(&self, function: &Function) -> Result<CodeTree, Error> {
-        let cell = self.cell(function.code.sha256);
+        let cell = self.lock().touch(function.code.sha256);
         let tree = cell.get_or_try_init(|| self.load(function)).await.cloned();
         self.settle(function.code.sha256, tree)
     }
@@ -105,6 +107,11 @@ impl Trees {
     /// A tree that is there.
     pub(crate) fn present(&self, sha256: Digest) -> Option<CodeTree> {
         self.lock().present(sha256)
+    }
+
+    /// A function has this code now.
+    pub(crate) fn adopt(&self, sha256: Digest) {
+        self.lock().adopt(sha256);
     }
 
     /// The last function that had this code is gone: it is the next to go.
@@ -136,11 +143,6 @@ impl Trees {
     pub(crate) fn keep_compiled(&self, sha256: Digest, target: &str, tree: CodeTree) -> bool {
         let bytes = tree.bytes();
         self.lock().keep_compiled(sha256, target, tree, bytes)
-    }
-
-    /// The place where all who want this tree meet; the first of them fills it.
-    fn cell(&self, sha256: Digest) -> Arc<OnceCell<CodeTree>> {
-        self.lock().touch(sha256)
     }
 
     /// Books a filled cell, or forgets one that stayed empty.

@@ -102,7 +102,7 @@ settings! {
     pool_memory_mib, "LAMBKIN_POOL_MEMORY_MIB", "MIB": OptionalMib = OptionalMib(None), "a twentieth of the machine's";
     /// Of functions with SnapStart, load once and clone for each environment: their published versions, `latest` for `$LATEST` as well, or `off` for none
     snap_start, "LAMBKIN_SNAP_START", "off|published|latest": SnapStart = SnapStart::Published, "published";
-    /// Unpacked code kept in memory, in MiB; least recently used goes first
+    /// Unpacked code kept in memory, in MiB, of 3,584 packages at most; least recently used goes first
     code_cache_mib, "LAMBKIN_CODE_CACHE_MIB", "MIB": u64 = 1_024, "1024";
     /// Log kept for one function, in MiB; the oldest goes first
     log_function_mib, "LAMBKIN_LOG_FUNCTION_MIB", "MIB": u64 = 64, "64";

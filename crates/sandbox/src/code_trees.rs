@@ -5,6 +5,9 @@ use std::sync::Arc;
 use crate::handle::Link;
 use crate::protocol::{Code, What};
 
+/// Most trees that a spawner holds, those included that are being filled. An unpacking beyond it fails.
+pub const CODE_TREES_MAX: usize = 4_096;
+
 /// An unpacked package in memory, held by the spawner; freed when the last clone is dropped. Sandboxes that
 /// were made from it keep what they use.
 #[derive(Clone)]

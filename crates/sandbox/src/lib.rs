@@ -39,7 +39,7 @@ mod spec;
 mod talk;
 mod weaken;
 
-pub use code_trees::CodeTree;
+pub use code_trees::{CODE_TREES_MAX, CodeTree};
 pub use config::SpawnerConfig;
 pub use error::{Error, Rejection, UnpackError};
 pub use freezer::Freezer;

@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 /// SHA-256 of a zip: same bytes, same tree.
 pub(super) type Digest = [u8; 32];
 
-/// When the code was used whose last function is gone: before all other.
+/// When code was used that no function has: before all other.
 const LONG_AGO: u64 = 0;
 
 /// Most targets of one tree of which the compiled form is known. With Node.js each size of memory is one.
@@ -30,6 +30,8 @@ pub(crate) enum Compiled<T> {
 pub(super) struct Cache<T> {
     cells: HashMap<Digest, Entry<T>>,
     bytes_max: u64,
+    /// Of code and compiled forms together: each is a mount, however few bytes it has.
+    trees_max: usize,
     clock: u64,
 }
 
@@ -60,15 +62,22 @@ impl<T> Form<T> {
             Self::Kept { bytes, .. } => *bytes,
         }
     }
+
+    fn is_kept(&self) -> bool {
+        matches!(self, Self::Kept { .. })
+    }
 }
 
 impl<T> Entry<T> {
     fn compiled_bytes(&self) -> u64 {
         self.compiled.values().map(Form::bytes).sum()
     }
-}
 
-impl<T> Entry<T> {
+    fn compiled_trees(&self) -> usize {
+        let forms = self.compiled.values();
+        forms.filter(|form| form.is_kept()).count()
+    }
+
     /// Of the compiled forms one that failed, or any that nobody makes just now.
     fn forget_one(&mut self) {
         let forms = self.compiled.iter();
@@ -81,24 +90,43 @@ impl<T> Entry<T> {
 }
 
 impl<T: Clone> Cache<T> {
-    pub(super) fn new(bytes_max: u64) -> Self {
+    pub(super) fn new(bytes_max: u64, trees_max: usize) -> Self {
         Self {
             cells: HashMap::new(),
             bytes_max,
+            trees_max,
             clock: LONG_AGO,
         }
     }
 
+    /// For code that no function may ever have.
+    pub(super) fn place(&mut self, sha256: Digest) -> Arc<OnceCell<T>> {
+        Arc::clone(&self.entry(sha256).cell)
+    }
+
+    /// For a function.
     pub(super) fn touch(&mut self, sha256: Digest) -> Arc<OnceCell<T>> {
         self.clock += 1;
-        let entry = self.cells.entry(sha256).or_insert_with(|| Entry {
+        let now = self.clock;
+        let entry = self.entry(sha256);
+        entry.used = now;
+        Arc::clone(&entry.cell)
+    }
+
+    /// A function has it now, if it is here still.
+    pub(super) fn adopt(&mut self, sha256: Digest) {
+        if self.cells.contains_key(&sha256) {
+            self.touch(sha256);
+        }
+    }
+
+    fn entry(&mut self, sha256: Digest) -> &mut Entry<T> {
+        self.cells.entry(sha256).or_insert_with(|| Entry {
             cell: Arc::default(),
             bytes: 0,
             compiled: HashMap::new(),
             used: LONG_AGO,
-        });
-        entry.used = self.clock;
-        Arc::clone(&entry.cell)
+        })
     }
 
     /// A tree that is there.
@@ -119,7 +147,7 @@ impl<T: Clone> Cache<T> {
             return;
         };
         entry.bytes = bytes;
-        while self.is_over(0) && (self.drop_compiled() || self.drop_code(sha256, u64::MAX)) {}
+        while self.is_over(0, 0) && (self.drop_compiled() || self.drop_code(sha256, u64::MAX)) {}
     }
 
     pub(super) fn forget_if_empty(&mut self, sha256: Digest) {
@@ -179,8 +207,8 @@ impl<T: Clone> Cache<T> {
         if self.claim_of(sha256, target).is_none() {
             return true;
         }
-        while self.is_over(bytes) && self.drop_code(sha256, LONG_AGO) {}
-        if self.is_over(bytes) {
+        while self.is_over(bytes, 1) && self.drop_code(sha256, LONG_AGO) {}
+        if self.is_over(bytes, 1) {
             return false;
         }
         if let Some(form) = self.claim_of(sha256, target) {
@@ -195,29 +223,30 @@ impl<T: Clone> Cache<T> {
     }
 
     /// Whether what is kept and so much more does not fit.
-    fn is_over(&self, more: u64) -> bool {
+    fn is_over(&self, more_bytes: u64, more_trees: usize) -> bool {
         let each = self.cells.values();
         let bytes: u64 = each.map(|entry| entry.bytes + entry.compiled_bytes()).sum();
-        bytes.saturating_add(more) > self.bytes_max
+        let each = self.cells.values();
+        let trees: usize = each.map(|entry| 1 + entry.compiled_trees()).sum();
+        bytes.saturating_add(more_bytes) > self.bytes_max || trees + more_trees > self.trees_max
     }
 
     /// What is compiled of the code that is longest not used. False if there is none.
     fn drop_compiled(&mut self) -> bool {
         let entries = self.cells.values_mut();
         let oldest = entries
-            .filter(|entry| entry.compiled_bytes() > 0)
+            .filter(|entry| entry.compiled_trees() > 0)
             .min_by_key(|entry| entry.used);
         let Some(oldest) = oldest else { return false };
-        oldest.compiled.retain(|_, form| form.bytes() == 0);
+        oldest.compiled.retain(|_, form| !form.is_kept());
         true
     }
 
     /// The code that is longest not used, of others that were last used by then, and what is compiled of it.
     fn drop_code(&mut self, but: Digest, used_max: u64) -> bool {
-        let entries = self
-            .cells
-            .iter()
-            .filter(|(key, entry)| **key != but && entry.bytes > 0 && entry.used <= used_max);
+        let entries = self.cells.iter().filter(|(key, entry)| {
+            **key != but && entry.cell.initialized() && entry.used <= used_max
+        });
         let oldest = entries.min_by_key(|(_, entry)| entry.used);
         let Some(oldest) = oldest.map(|(key, _)| *key) else {
             return false;
@@ -230,6 +259,9 @@ impl<T: Clone> Cache<T> {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    /// As many as no test has.
+    const TREES: usize = 100;
 
     fn filled(cache: &mut Cache<u8>, key: u8, bytes: u64) {
         cache.touch([key; 32]).set(key).unwrap();
@@ -257,7 +289,7 @@ mod tests {
 
     #[test]
     fn the_least_recently_used_goes_first() {
-        let mut cache = Cache::new(25);
+        let mut cache = Cache::new(25, TREES);
         filled(&mut cache, 1, 10);
         filled(&mut cache, 2, 10);
         cache.touch([1; 32]);
@@ -267,15 +299,52 @@ mod tests {
 
     #[test]
     fn one_tree_larger_than_the_cache_is_kept_alone() {
-        let mut cache = Cache::new(5);
+        let mut cache = Cache::new(5, TREES);
         filled(&mut cache, 1, 4);
         filled(&mut cache, 2, 10);
         assert_eq!(keys(&cache), [2]);
     }
 
     #[test]
+    fn trees_are_bounded_too_however_small() {
+        let mut cache = Cache::new(1_000, 3);
+        for key in 1..=3 {
+            filled(&mut cache, key, 0);
+        }
+        // Nothing but code that a function has.
+        assert!(!compiled(&mut cache, 3, 1));
+        cache.unclaim([3; 32], "3.11", None);
+        filled(&mut cache, 4, 0);
+        assert_eq!(keys(&cache), [2, 3, 4]);
+        cache.abandon([2; 32]);
+        assert!(compiled(&mut cache, 4, 0));
+        assert_eq!(keys(&cache), [3, 4]);
+        filled(&mut cache, 5, 0);
+        assert_eq!(keys(&cache), [3, 4, 5]);
+        assert!(!has_compiled(&mut cache, 4));
+    }
+
+    #[test]
+    fn code_that_no_function_has_goes_first() {
+        let mut cache = Cache::new(20, TREES);
+        filled(&mut cache, 1, 10);
+        cache.place([2; 32]).set(2).unwrap();
+        cache.evict_for([2; 32], 10);
+        cache.place([3; 32]).set(3).unwrap();
+        cache.evict_for([3; 32], 10);
+        assert_eq!(keys(&cache), [1, 3]);
+        // One has it now; and what was there before stays as it was used.
+        cache.adopt([3; 32]);
+        cache.place([1; 32]);
+        filled(&mut cache, 4, 10);
+        assert_eq!(keys(&cache), [3, 4]);
+        cache.adopt([5; 32]);
+        assert_eq!(keys(&cache), [3, 4]);
+    }
+
+    #[test]
     fn what_is_compiled_is_claimed_once_and_goes_with_its_code() {
-        let mut cache = Cache::new(25);
+        let mut cache = Cache::new(25, TREES);
         filled(&mut cache, 1, 10);
         assert!(matches!(claim(&mut cache, 1, "3.11"), Compiled::Claimed));
         assert!(matches!(claim(&mut cache, 1, "3.11"), Compiled::Nothing));
@@ -298,7 +367,7 @@ mod tests {
 
     #[test]
     fn forms_for_many_targets_are_forgotten_and_claims_never() {
-        let mut cache = Cache::new(100);
+        let mut cache = Cache::new(100, TREES);
         filled(&mut cache, 1, 10);
         assert!(compiled(&mut cache, 1, 10));
         for target in 1..TARGETS_MAX {
@@ -312,7 +381,7 @@ mod tests {
 
     #[test]
     fn what_is_compiled_takes_no_room_of_code_that_a_function_has() {
-        let mut cache = Cache::new(40);
+        let mut cache = Cache::new(40, TREES);
         for key in 1..=3 {
             filled(&mut cache, key, 10);
         }
@@ -337,7 +406,7 @@ mod tests {
 
     #[test]
     fn what_failed_for_a_while_is_claimed_again_after_it() {
-        let mut cache = Cache::new(10);
+        let mut cache = Cache::new(10, TREES);
         filled(&mut cache, 1, 5);
         let now = Instant::now();
         let later = now + Duration::from_secs(60);
@@ -356,7 +425,7 @@ mod tests {
 
     #[test]
     fn a_cell_that_is_being_filled_is_not_evicted_and_a_failed_one_is_forgotten() {
-        let mut cache = Cache::new(10);
+        let mut cache = Cache::new(10, TREES);
         cache.touch([7; 32]);
         filled(&mut cache, 1, 10);
         filled(&mut cache, 2, 10);

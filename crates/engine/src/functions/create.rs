@@ -65,7 +65,7 @@ impl Inner {
                 return Err(error);
             }
         };
-        admitted.keep();
+        self.packages.keep(admitted);
         self.pools.foresee(&function);
         self.settle_soon(&name, settle::AFTER_CREATE);
         Ok(answer)

@@ -31,11 +31,6 @@ pub(super) struct Admitted {
 }
 
 impl Admitted {
-    /// A row names it now.
-    pub(super) fn keep(self) {
-        self.room.keep();
-    }
-
     /// No row will name it, unless the commit of one failed: that may turn out to have happened, so the package stays
     /// until the next start, which knows.
     pub(super) async fn reject(self, store: &Store, why: &Error) {
@@ -100,6 +95,12 @@ impl Packages {
             .put(&self.scope, name, code.blob, package)
             .await?;
         Ok(Admitted { code, room })
+    }
+
+    /// A row names it now.
+    pub(super) fn keep(&self, admitted: Admitted) {
+        self.trees.adopt(admitted.code.sha256);
+        admitted.room.keep();
     }
 
     /// Room for a row more that names a package which is there.

@@ -39,7 +39,7 @@ impl Inner {
             .await
         {
             Ok(function) => {
-                admitted.keep();
+                self.packages.keep(admitted);
                 Ok(function)
             }
             Err(error) => {

@@ -16,11 +16,10 @@ use rustix::fs::CWD;
 use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, UnmountFlags, unmount};
 
+use crate::code_trees::CODE_TREES_MAX;
 use crate::failure::{Failure, at};
 use crate::linux::mounts;
 
-/// Versions in memory at one time; the engine frees those it has not used for long.
-const TREES_MAX: usize = 4096;
 /// Folders, and the rounding of each file to whole pages, are not in the sum of the entries' sizes.
 const SLACK_BYTES: u64 = 4 << 20;
 const PAGE_BYTES: u64 = 4096;
@@ -54,7 +53,7 @@ impl CodeTrees {
         entries_max: u32,
         owner: (u32, u32),
     ) -> Result<(u64, OwnedFd), Failure> {
-        if self.trees.len() >= TREES_MAX {
+        if self.trees.len() >= CODE_TREES_MAX {
             return Err(Failure::new("hold another package in memory", Errno::NFILE));
         }
         let tmpfs = mounts::Tmpfs {
