@@ -247,13 +247,18 @@ impl Slot {
         else {
             return false;
         };
-        state.frozen = Some(Frozen {
-            since: Instant::now(),
-            pages: Pages::InMemory,
-        });
+        let now = Instant::now();
         if let Err(error) = freezer.freeze() {
             tracing::warn!(%error, "cannot freeze an environment");
+            let _ = freezer.thaw();
+            // Not again at once.
+            state.asked = now;
+            return false;
         }
+        state.frozen = Some(Frozen {
+            since: now,
+            pages: Pages::InMemory,
+        });
         self.stillness.send_replace(true);
         true
     }
@@ -360,11 +365,12 @@ impl Slot {
             return Duty::Sleep(due);
         }
         if state.invocation.is_none() {
-            return if state.init.is_some() {
-                Duty::InitTimedOut
-            } else {
-                Duty::Reap
-            };
+            if state.init.is_none() {
+                return Duty::Reap;
+            }
+            // A runtime that asks for an event before it is killed has come too late.
+            state.runtime = Runtime::InitError;
+            return Duty::InitTimedOut;
         }
         state.runtime = Runtime::Started;
         state.id = None;

@@ -130,6 +130,7 @@ async fn init_has_ten_seconds_and_is_repeated_inside_an_invoke() {
     assert_eq!(until(slot.duty()), INIT_LIMIT);
     advance(INIT_LIMIT).await;
     assert!(matches!(slot.duty(), Duty::InitTimedOut));
+    assert!(slot.ask().is_err(), "it is about to be killed");
     assert!(matches!(slot.program_ended(), Bereft::Init(_)));
 
     slot.begin(invocation());
