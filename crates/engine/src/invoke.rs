@@ -96,17 +96,13 @@ pub(crate) async fn invoke(engine: &Inner, request: Request) -> Result<Answer, E
         Refused::Limit => Error::Throttled(ThrottleReason::ConcurrentInvocationLimitExceeded),
         Refused::Closed => Error::Internal("the server is stopping".to_owned()),
     })?;
+    let is_live = || {
+        let live = engine.functions.live(&function.name, version);
+        matches!(live, Some(Lookup::Live(live)) if Arc::ptr_eq(&live, &function))
+    };
     let generation = match engine.pools.find(&function) {
         Some(generation) => generation,
-        None => {
-            let generation = engine.pools.open(&function);
-            // Deleted or changed meanwhile: what serves this invoke must not stay.
-            let live = engine.functions.live(&function.name, version);
-            if !matches!(live, Some(Lookup::Live(live)) if Arc::ptr_eq(&live, &function)) {
-                engine.pools.retire(&function.name, version);
-            }
-            generation
-        }
+        None => engine.pools.open(&function, is_live),
     };
     let invoked_arn = generation.invoked_arn(request.qualifier.as_ref());
     let (invocation, answer) = Invocation::new(request, invoked_arn, permit);

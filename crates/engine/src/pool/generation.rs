@@ -35,10 +35,14 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
-    pub(super) fn new(function: Arc<Function>, host: Arc<Host>, pools: Weak<Pools>) -> Self {
+    pub(super) fn new(
+        function: Arc<Function>,
+        host: Arc<Host>,
+        pools: Weak<Pools>,
+        starts: Arc<FunctionStarts>,
+    ) -> Self {
         let arn = Bytes::from(function.arn());
         let version_arn = Bytes::from(function.version_arn());
-        let starts = host.starts.of(&function);
         let queue = Mutex::new(Queue::new(
             host.launches.processors(),
             host.launches.at_once(),

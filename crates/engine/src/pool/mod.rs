@@ -18,6 +18,7 @@ pub(crate) use relief::relieve;
 use crate::compiled;
 use crate::environment::{Host, Slot};
 use crate::reserve::Recipe;
+use crate::start::FunctionStarts;
 use crate::templates::Templates;
 use lambkin_model::{Function, FunctionName, Version};
 use std::collections::{BTreeMap, HashMap};
@@ -99,28 +100,42 @@ impl Pools {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a pool for this generation and retires the one before.
-    pub(crate) fn open(self: &Arc<Self>, function: &Arc<Function>) -> Arc<Generation> {
-        let host = Arc::clone(&self.host);
-        let new = Arc::new(Generation::new(
-            Arc::clone(function),
-            host,
-            Arc::downgrade(self),
-        ));
+    /// Opens a pool for this generation and retires the one before. Deleted or changed meanwhile it takes nobody's
+    /// place, and what serves its invokes does not stay.
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        function: &Arc<Function>,
+        is_live: impl FnOnce() -> bool,
+    ) -> Arc<Generation> {
         let mut generations = self.write();
-        let versions = generations.entry(function.name.clone()).or_default();
-        if let Some(found) = versions
-            .get(&function.version)
-            .filter(|found| found.is_of(function))
-        {
+        let found = generations.get(&function.name);
+        let found = found.and_then(|versions| versions.get(&function.version));
+        if let Some(found) = found.filter(|found| found.is_of(function)) {
             return Arc::clone(found);
         }
+        // Under the lock: who changes the function retires after that what is found here.
+        if !is_live() {
+            let passing = self.generation(function, Arc::default());
+            passing.retire();
+            return passing;
+        }
+        let new = self.generation(function, self.host.starts.of(function));
+        let versions = generations.entry(function.name.clone()).or_default();
         let old = versions.insert(function.version, Arc::clone(&new));
         drop(generations);
         if let Some(old) = old {
             old.retire();
         }
         new
+    }
+
+    fn generation(
+        self: &Arc<Self>,
+        function: &Arc<Function>,
+        starts: Arc<FunctionStarts>,
+    ) -> Arc<Generation> {
+        let (host, pools) = (Arc::clone(&self.host), Arc::downgrade(self));
+        Arc::new(Generation::new(Arc::clone(function), host, pools, starts))
     }
 
     /// Has sandboxes for a function's environments made ahead, if its runtime is there.

@@ -72,7 +72,10 @@ pub(crate) async fn serve(
 /// send all of it before they listen, and keep the connection.
 async fn answer(environment: &Environment, link: &Link, request: Request<Incoming>) -> Response {
     let (head, mut body) = request.into_parts();
-    link.begin();
+    if !link.begin() {
+        // The connection ends at this await; what was called has not happened.
+        return std::future::pending().await;
+    }
     let large = head_bytes(&head).saturating_sub(FREE_HEAD_BYTES);
     link.traffic.pace.charge_waste(large);
     let response = route(environment, link, &head, &mut body).await;

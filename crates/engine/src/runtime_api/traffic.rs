@@ -79,8 +79,12 @@ impl Traffic {
 
     /// Tells the least useful connection to close; false if all of them are needed.
     pub(crate) fn close_spare(&self) -> bool {
-        let spare = self.spare();
-        spare.map(|link| link.end()).is_some()
+        while let Some(link) = self.spare() {
+            if link.end() {
+                return true;
+            }
+        }
+        false
     }
 
     /// Resolves when, after `has_spare` said no, a call has ended.
@@ -94,7 +98,7 @@ impl Traffic {
         links
             .filter(|link| !std::ptr::eq(&raw const **link, except))
             .filter(|link| link.laden.load(Ordering::Relaxed))
-            .for_each(|link| link.end());
+            .for_each(|link| _ = link.end());
     }
 
     fn spare(&self) -> Option<Arc<Link>> {
@@ -120,10 +124,10 @@ impl Traffic {
 }
 
 impl Link {
-    /// A call begins.
-    pub(super) fn begin(&self) {
-        self.rank.store(NEEDED, Ordering::Relaxed);
+    /// A call begins, unless the connection was told to close.
+    pub(super) fn begin(&self) -> bool {
         self.laden.store(false, Ordering::Relaxed);
+        self.turn(NEEDED, |rank| rank != CLOSING)
     }
 
     /// A call was answered; what its client still sends nobody needs.
@@ -147,9 +151,21 @@ impl Link {
         self.close.notified().await;
     }
 
-    fn end(&self) {
-        self.rank.store(CLOSING, Ordering::Relaxed);
-        self.close.notify_one();
+    /// False if it is in the middle of a call, or was told already.
+    fn end(&self) -> bool {
+        let ends = self.turn(CLOSING, |rank| rank < CLOSING);
+        if ends {
+            self.close.notify_one();
+        }
+        ends
+    }
+
+    /// Whether it had a rank from which it may turn to this one.
+    fn turn(&self, to: u64, may: impl Fn(u64) -> bool) -> bool {
+        let next = |rank| may(rank).then_some(to);
+        self.rank
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, next)
+            .is_ok()
     }
 }
 
@@ -177,6 +193,7 @@ mod tests {
             assert!(traffic.has_spare());
             assert!(traffic.close_spare());
             assert!(is_closed(expected));
+            assert!(!expected.begin(), "nothing happens on it any more");
         }
         assert!(!traffic.has_spare() && !traffic.close_spare());
         assert!(!is_closed(&waiting));
@@ -197,7 +214,7 @@ mod tests {
         assert!(is_closed(&one) && !is_closed(&two) && !is_closed(&other));
         two.begin();
         two.finish(true);
-        other.begin();
+        assert!(other.begin());
         other.load();
         assert!(
             !is_closed(&two),
