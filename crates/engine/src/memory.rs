@@ -1,9 +1,12 @@
 //! Whether the machine has memory for one more environment.
 //!
-//! Owns: reading free memory, of the machine and of the control group that Lambkin runs in.
+//! Owns: reading free memory, of the machine and of the control groups that Lambkin runs in.
 //! Asked before an environment is made and now and then, never on the warm path; a reading is used for a moment, or for longer
 //! where it found plenty, and what is being made meanwhile is counted on top of it.
 
+mod groups;
+
+use groups::Groups;
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -24,6 +27,7 @@ const GIVEN_BACK_BYTES: u64 = 16 << 20;
 #[derive(Debug)]
 pub(crate) struct Memory {
     reserve_bytes: u64,
+    groups: Groups,
     /// Of the environment that was wanted last.
     wanted_bytes: AtomicU64,
     reading: Mutex<Option<Reading>>,
@@ -41,6 +45,7 @@ impl Memory {
     pub(crate) fn new(reserve_bytes: u64) -> Self {
         Self {
             reserve_bytes,
+            groups: Groups::find(),
             wanted_bytes: AtomicU64::new(EXPECTED_BYTES),
             reading: Mutex::new(None),
         }
@@ -66,7 +71,7 @@ impl Memory {
             let has_plenty = || reading.has_plenty(environment_bytes, self.reserve_bytes);
             age < READING_AGE_MAX || (age < PLENTY_AGE_MAX && has_plenty())
         });
-        let mut current = good.unwrap_or_else(Reading::now);
+        let mut current = good.unwrap_or_else(|| Reading::now(&self.groups));
         let short_of = current.admit(environment_bytes, self.reserve_bytes);
         *reading = Some(current);
         short_of
@@ -87,7 +92,7 @@ impl Memory {
     fn look_now(&self) -> Reading {
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = reading.filter(|reading| reading.at.elapsed() < READING_AGE_MAX);
-        *reading.insert(fresh.unwrap_or_else(Reading::now))
+        *reading.insert(fresh.unwrap_or_else(|| Reading::now(&self.groups)))
     }
 
     /// So many that rested end now, and one more is made in their place: the present reading sees neither.
@@ -101,10 +106,10 @@ impl Memory {
 }
 
 impl Reading {
-    fn now() -> Self {
+    fn now(groups: &Groups) -> Self {
         Self {
             at: Instant::now(),
-            available_bytes: available_bytes(),
+            available_bytes: available_bytes(groups),
             admitted_since: 0,
         }
     }
@@ -123,55 +128,27 @@ impl Reading {
     }
 }
 
-/// All that the machine and the control group let Lambkin have, used or not; 0 if that cannot be read.
+/// All that the machine and the control groups let Lambkin have, used or not; 0 if that cannot be read.
 pub(crate) fn total_bytes() -> u64 {
-    let machine = fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| field(&text, "MemTotal:"));
-    let limits = [
-        "/sys/fs/cgroup/memory.max",
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-    ];
-    let limits = limits.iter().filter_map(|path| {
-        let text = fs::read_to_string(path).ok()?;
-        text.trim().parse::<u64>().ok()
-    });
-    limits
-        .chain(machine.map(|kib| kib * 1_024))
+    let limit = Groups::find().limit_bytes();
+    machine_bytes("MemTotal:")
+        .into_iter()
+        .chain(limit)
         .min()
         .unwrap_or(0)
 }
 
-/// The least of what the machine and the control group have. Without any reading the kernel's own limits
+/// The least of what the machine and the control groups have. Without any reading the kernel's own limits
 /// remain: nothing is refused for want of a file.
-fn available_bytes() -> u64 {
-    let machine = fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| field(&text, "MemAvailable:"));
-    let machine = machine.map_or(u64::MAX, |kib| kib * 1_024);
-    let v2 = [
-        "/sys/fs/cgroup/memory.max",
-        "/sys/fs/cgroup/memory.current",
-        "/sys/fs/cgroup/memory.stat",
-    ];
-    let v1 = [
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-        "/sys/fs/cgroup/memory/memory.stat",
-    ];
-    let group = group_bytes(v2, "inactive_file").or_else(|| group_bytes(v1, "total_inactive_file"));
-    machine.min(group.unwrap_or(u64::MAX))
+fn available_bytes(groups: &Groups) -> u64 {
+    let machine = machine_bytes("MemAvailable:");
+    let least = machine.into_iter().chain(groups.available_bytes()).min();
+    least.unwrap_or(u64::MAX)
 }
 
-/// Limit less usage, where files that can be dropped do not count as used.
-fn group_bytes([limit, usage, stat]: [&str; 3], inactive: &str) -> Option<u64> {
-    let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    let limit = number(limit)?;
-    let reclaimable = fs::read_to_string(stat)
-        .ok()
-        .and_then(|text| field(&text, inactive));
-    let used = number(usage)?.saturating_sub(reclaimable.unwrap_or(0));
-    Some(limit.saturating_sub(used))
+fn machine_bytes(name: &str) -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    field(&text, name).map(|kib| kib * 1_024)
 }
 
 fn field(text: &str, name: &str) -> Option<u64> {
