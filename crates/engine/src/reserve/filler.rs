@@ -13,8 +13,6 @@ const PAUSE: Duration = Duration::from_millis(20);
 const REVIEW: Duration = Duration::from_secs(30);
 /// Of the machine's memory, for one more: an interpreter that does nothing.
 const EXPECTED_BYTES: u64 = 64 << 20;
-/// After a failure, which the next try is likely to meet again.
-const AFTER_FAILURE: Duration = Duration::from_secs(10);
 
 /// Until the server stops; then destroys all that is kept.
 pub(crate) async fn fill(host: Arc<Host>) {
@@ -42,13 +40,15 @@ async fn make_what_lacks(host: &Host) {
     loop {
         host.reserve.until_nobody_waits(PAUSE).await;
         host.memory.look();
+        let lack = host.reserve.shelves().lack();
+        let Some((recipe, bytes)) = lack else {
+            return;
+        };
+        // That counts as taken for a while: asked when one is made, and not before.
         if !host.has_room_for(EXPECTED_BYTES) {
             return;
         }
-        let lack = host.reserve.shelves().lack();
-        let Some((recipe, gone)) = lack else {
-            return;
-        };
+        let gone = host.reserve.shelves().make_room(bytes);
         drop(gone);
         match Ready::make(&host.reserve.spawner, &recipe).await {
             Ok(ready) => {
@@ -57,7 +57,7 @@ async fn make_what_lacks(host: &Host) {
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot make a sandbox ahead");
-                tokio::time::sleep(AFTER_FAILURE).await;
+                host.reserve.shelves().failed(&recipe);
             }
         }
     }

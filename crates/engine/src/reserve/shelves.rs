@@ -16,6 +16,8 @@ const KEPT_MAX: usize = 8;
 const ALL_MAX: usize = 128;
 /// How long a recipe keeps more than it needs.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How long one that could not be made is not tried again.
+const AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// What one takes before any of its recipe has been measured: an interpreter.
 const EXPECTED_BYTES: u64 = 24 << 20;
 
@@ -37,6 +39,8 @@ struct Shelf {
     needed: Instant,
     /// When it last wanted less.
     halved: Instant,
+    /// One that could not be made is not tried again before: the others come first.
+    not_before: Instant,
 }
 
 impl Shelves {
@@ -96,9 +100,10 @@ impl Shelves {
         (shelf.take(), spare)
     }
 
-    /// The recipe that lacks one most urgently, if there is room for it or can be; what has to go for it.
-    pub(super) fn lack(&mut self) -> Option<(Arc<Recipe>, Vec<Ready>)> {
-        let lacking = self.shelves.iter().filter(|(_, shelf)| shelf.lacks());
+    /// The recipe that lacks one most urgently, if there is room for it or can be, and what one takes.
+    pub(super) fn lack(&self) -> Option<(Arc<Recipe>, u64)> {
+        let now = Instant::now();
+        let lacking = self.shelves.iter().filter(|(_, shelf)| shelf.lacks(now));
         let lacking = lacking.max_by_key(|(_, shelf)| (shelf.ready.is_empty(), shelf.needed));
         let (recipe, needed, bytes) =
             lacking.map(|(recipe, shelf)| (Arc::clone(recipe), shelf.needed, shelf.bytes))?;
@@ -107,12 +112,20 @@ impl Shelves {
             (bytes + other.taken(), count + other.ready.len())
         });
         // Others may take more at any moment.
-        let room = self.room();
-        if self.taken() - older_bytes + bytes > room || self.len() - older_count >= ALL_MAX {
-            return None;
+        let fits = self.taken() - older_bytes + bytes <= self.room();
+        (fits && self.len() - older_count < ALL_MAX).then_some((recipe, bytes))
+    }
+
+    /// What has to go for one that takes so much.
+    pub(super) fn make_room(&mut self, bytes: u64) -> Vec<Ready> {
+        self.shrink(self.room().saturating_sub(bytes), ALL_MAX - 1)
+    }
+
+    /// One could not be made, which the next try is likely to meet again.
+    pub(super) fn failed(&mut self, recipe: &Arc<Recipe>) {
+        if let Some(shelf) = self.shelves.get_mut(recipe) {
+            shelf.not_before = Instant::now() + AFTER_FAILURE;
         }
-        let gone = self.shrink(room - bytes, ALL_MAX - 1);
-        Some((recipe, gone))
     }
 
     /// Others have taken more; what there is no room for any more comes back.
@@ -204,6 +217,7 @@ impl Shelf {
             bytes: EXPECTED_BYTES,
             needed: Instant::now(),
             halved: Instant::now(),
+            not_before: Instant::now(),
         }
     }
 
@@ -229,8 +243,8 @@ impl Shelf {
         self.bytes * self.ready.len() as u64
     }
 
-    fn lacks(&self) -> bool {
-        self.ready.len() < self.wanted
+    fn lacks(&self, now: Instant) -> bool {
+        self.ready.len() < self.wanted && self.not_before <= now
     }
 
     fn review(&mut self) -> Vec<Ready> {
@@ -278,25 +292,25 @@ mod tests {
     }
 
     /// For which recipe the next one would be made.
-    fn lacking(shelves: &mut Shelves) -> Option<Arc<Recipe>> {
+    fn lacking(shelves: &Shelves) -> Option<Arc<Recipe>> {
         shelves.lack().map(|(recipe, _)| recipe)
     }
 
     #[test]
     fn a_recipe_keeps_some_for_as_long_as_a_function_has_it() {
         let mut shelves = Shelves::new(MANY, Aside::default());
-        assert_eq!(lacking(&mut shelves), None);
+        assert_eq!(lacking(&shelves), None);
         shelves.serve(&name("f"), &recipe(128));
         shelves.serve(&name("g"), &recipe(128));
         shelves.forget(&name("f"));
-        assert_eq!(lacking(&mut shelves), Some(recipe(128)));
+        assert_eq!(lacking(&shelves), Some(recipe(128)));
         shelves.serve(&name("g"), &recipe(256));
-        assert_eq!(lacking(&mut shelves), Some(recipe(256)));
+        assert_eq!(lacking(&shelves), Some(recipe(256)));
         assert_eq!(shelves.shelves.len(), 1);
         shelves.forget(&name("g"));
         // An environment of it was on its way.
         shelves.take(Some(&name("g")), &recipe(256));
-        assert_eq!(lacking(&mut shelves), None);
+        assert_eq!(lacking(&shelves), None);
         assert!(shelves.shelves.is_empty() && shelves.recipes.is_empty());
     }
 
@@ -305,12 +319,12 @@ mod tests {
         let mut shelves = Shelves::new(MANY, Aside::default());
         shelves.serve(&name("f"), &recipe(128));
         shelves.serve(&name("g"), &recipe(256));
-        assert_eq!(lacking(&mut shelves), Some(recipe(256)));
+        assert_eq!(lacking(&shelves), Some(recipe(256)));
         // A version of some function, for which nothing is kept of its own.
         shelves.take(None, &recipe(128));
-        assert_eq!(lacking(&mut shelves), Some(recipe(128)));
+        assert_eq!(lacking(&shelves), Some(recipe(128)));
         shelves.take(None, &recipe(512));
-        assert_eq!(lacking(&mut shelves), Some(recipe(128)));
+        assert_eq!(lacking(&shelves), Some(recipe(128)));
     }
 
     #[test]
@@ -318,14 +332,30 @@ mod tests {
         let aside = Aside::default();
         let mut shelves = Shelves::new(EXPECTED_BYTES, aside.clone());
         shelves.serve(&name("f"), &recipe(128));
-        assert!(lacking(&mut shelves).is_some());
+        assert!(lacking(&shelves).is_some());
         let taken = aside.take(1);
-        assert_eq!(lacking(&mut shelves), None);
+        assert_eq!(lacking(&shelves), None);
         drop(taken);
-        assert!(lacking(&mut shelves).is_some());
+        assert!(lacking(&shelves).is_some());
         shelves.clear();
         shelves.serve(&name("f"), &recipe(128));
-        assert_eq!(lacking(&mut shelves), None, "at the end");
+        assert_eq!(lacking(&shelves), None, "at the end");
+    }
+
+    #[test]
+    fn what_cannot_be_made_waits_and_the_others_do_not_wait_for_it() {
+        let mut shelves = Shelves::new(MANY, Aside::default());
+        shelves.serve(&name("f"), &recipe(128));
+        shelves.serve(&name("g"), &recipe(256));
+        shelves.failed(&recipe(256));
+        assert_eq!(lacking(&shelves), Some(recipe(128)));
+        shelves.failed(&recipe(128));
+        assert_eq!(lacking(&shelves), None);
+        // Not even for somebody who needs one.
+        shelves.take(None, &recipe(256));
+        assert_eq!(lacking(&shelves), None);
+        shelves.shelves.get_mut(&recipe(256)).unwrap().not_before -= AFTER_FAILURE;
+        assert_eq!(lacking(&shelves), Some(recipe(256)));
     }
 
     #[test]
