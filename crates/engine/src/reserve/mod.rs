@@ -57,15 +57,15 @@ impl Reserve {
 
     /// From now on environments of that function are made by that recipe.
     pub(crate) fn serve(&self, function: &FunctionName, recipe: &Arc<Recipe>) {
-        let spare = self.shelves().serve(function, recipe);
-        drop(spare);
+        let gone = self.shelves().serve(function, recipe);
+        drop(gone);
         self.changed.notify_one();
     }
 
     /// The function is gone.
     pub(crate) fn forget(&self, function: &FunctionName) {
-        let spare = self.shelves().forget(function);
-        drop(spare);
+        let gone = self.shelves().forget(function);
+        drop(gone);
     }
 
     /// One by that recipe. With a function it is for, whose recipe it is from now on.
@@ -74,8 +74,8 @@ impl Reserve {
         function: Option<&FunctionName>,
         recipe: &Arc<Recipe>,
     ) -> Option<Ready> {
-        let (taken, spare) = self.shelves().take(function, recipe);
-        drop(spare);
+        let (taken, gone) = self.shelves().take(function, recipe);
+        drop(gone);
         self.changed.notify_one();
         taken
     }
@@ -89,6 +89,16 @@ impl Reserve {
     pub(crate) fn make_way(&self) {
         let gone = self.shelves().make_way();
         drop(gone);
+    }
+
+    /// Looks at what waits: at one shelf after the other, so that whoever needs an environment does not wait for all.
+    fn review(&self) {
+        let recipes = self.shelves().recipes();
+        for recipe in recipes {
+            let gone = self.shelves().review(&recipe);
+            drop(gone);
+        }
+        self.make_way();
     }
 
     /// How many there are.

@@ -6,7 +6,8 @@
 
 use super::{Aside, Ready, Recipe};
 use lambkin_model::FunctionName;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -54,15 +55,11 @@ impl Shelves {
     }
 
     /// Returns what is of no use any more, for the caller to drop outside the lock.
-    pub(super) fn serve(
-        &mut self,
-        function: &FunctionName,
-        recipe: &Arc<Recipe>,
-    ) -> Option<Shelved> {
+    pub(super) fn serve(&mut self, function: &FunctionName, recipe: &Arc<Recipe>) -> Vec<Ready> {
         if self.bytes_max == 0 || self.recipes.get(function) == Some(recipe) {
-            return None;
+            return Vec::new();
         }
-        let spare = self.forget(function);
+        let gone = self.forget(function);
         // Equal recipes are one value.
         let known = self.shelves.get_key_value(recipe);
         let recipe = known.map_or_else(|| Arc::clone(recipe), |(known, _)| Arc::clone(known));
@@ -71,33 +68,38 @@ impl Shelves {
             .entry(recipe)
             .or_insert_with(Shelf::new)
             .functions += 1;
-        spare
+        gone
     }
 
-    pub(super) fn forget(&mut self, function: &FunctionName) -> Option<Shelved> {
-        let recipe = self.recipes.remove(function)?;
-        let shelf = self.shelves.get_mut(&recipe)?;
-        shelf.functions -= 1;
-        if shelf.functions > 0 {
-            return None;
+    /// As `serve`, returns what goes with the last function of a recipe.
+    pub(super) fn forget(&mut self, function: &FunctionName) -> Vec<Ready> {
+        let Some(recipe) = self.recipes.remove(function) else {
+            return Vec::new();
+        };
+        let Entry::Occupied(mut shelf) = self.shelves.entry(recipe) else {
+            return Vec::new();
+        };
+        shelf.get_mut().functions -= 1;
+        match shelf.get().functions {
+            0 => shelf.remove().ready.into(),
+            _ => Vec::new(),
         }
-        self.shelves
-            .remove(&recipe)
-            .map(|shelf| Shelved(shelf.ready))
     }
 
+    /// One by that recipe, and what is of no use any more.
     pub(super) fn take(
         &mut self,
         function: Option<&FunctionName>,
         recipe: &Arc<Recipe>,
-    ) -> (Option<Ready>, Option<Shelved>) {
+    ) -> (Option<Ready>, Vec<Ready>) {
         // One that was deleted a moment ago stays forgotten.
         let known = function.filter(|function| self.recipes.contains_key(*function));
-        let spare = known.and_then(|function| self.serve(function, recipe));
+        let mut gone = known.map_or_else(Vec::new, |function| self.serve(function, recipe));
         let Some(shelf) = self.shelves.get_mut(recipe) else {
-            return (None, spare);
+            return (None, gone);
         };
-        (shelf.take(), spare)
+        gone.extend(shelf.part_unsound());
+        (shelf.take(), gone)
     }
 
     /// The recipe that lacks one most urgently, if there is room for it or can be, and what one takes.
@@ -156,12 +158,12 @@ impl Shelves {
         gone
     }
 
-    /// One that was made; comes back if nobody has the recipe any more.
-    pub(super) fn put(&mut self, recipe: &Arc<Recipe>, ready: Ready) -> Option<Ready> {
+    /// One that was made, and takes so much; comes back if nobody has the recipe any more.
+    pub(super) fn put(&mut self, recipe: &Arc<Recipe>, ready: Ready, bytes: u64) -> Option<Ready> {
         let Some(shelf) = self.shelves.get_mut(recipe) else {
             return Some(ready);
         };
-        shelf.measure(ready.bytes());
+        shelf.measure(bytes);
         shelf.ready.push_back(ready);
         None
     }
@@ -183,14 +185,15 @@ impl Shelves {
         gone
     }
 
-    /// Measures what waits, and lets go of what nobody has needed for long.
-    pub(super) fn review(&mut self) -> Vec<Ready> {
-        let mut gone = Vec::new();
-        for shelf in self.shelves.values_mut() {
-            gone.extend(shelf.review());
-        }
-        gone.extend(self.shrink(self.room(), ALL_MAX));
-        gone
+    /// Measures what waits by one recipe, which reads files of each, and lets go of what nobody has needed for long.
+    pub(super) fn review(&mut self, recipe: &Arc<Recipe>) -> Vec<Ready> {
+        let shelf = self.shelves.get_mut(recipe);
+        shelf.map_or_else(Vec::new, Shelf::review)
+    }
+
+    /// All of which some are kept.
+    pub(super) fn recipes(&self) -> Vec<Arc<Recipe>> {
+        self.shelves.keys().cloned().collect()
     }
 
     /// Everything, at the end.
@@ -204,9 +207,6 @@ impl Shelves {
             .collect()
     }
 }
-
-/// What goes with the last function of a recipe. Dropping it destroys it.
-pub(super) struct Shelved(#[expect(dead_code, reason = "held to be dropped")] VecDeque<Ready>);
 
 impl Shelf {
     fn new() -> Self {
@@ -224,12 +224,15 @@ impl Shelf {
     /// The oldest, whose program is at its waiting for sure.
     fn take(&mut self) -> Option<Ready> {
         self.needed = Instant::now();
-        self.ready.retain(Ready::is_sound);
         let taken = self.ready.pop_front();
         if taken.is_none() {
             self.wanted = (self.wanted * 2).clamp(1, KEPT_MAX);
         }
         taken
+    }
+
+    fn part_unsound(&mut self) -> VecDeque<Ready> {
+        part(&mut self.ready, Ready::is_sound)
     }
 
     /// Without control groups nothing is measured.
@@ -248,7 +251,7 @@ impl Shelf {
     }
 
     fn review(&mut self) -> Vec<Ready> {
-        self.ready.retain(Ready::is_sound);
+        let mut gone = self.part_unsound();
         if let Some(bytes) = self.ready.iter().map(Ready::bytes).max() {
             self.measure(bytes);
         }
@@ -258,10 +261,16 @@ impl Shelf {
             self.wanted = (self.wanted / 2).max(1);
             self.halved = now;
         }
-        self.ready
-            .split_off(self.wanted.min(self.ready.len()))
-            .into()
+        gone.extend(self.ready.split_off(self.wanted.min(self.ready.len())));
+        gone.into()
     }
+}
+
+/// Takes those out that are not as they should be; nothing of them is dropped here.
+fn part<T>(all: &mut VecDeque<T>, is_sound: impl Fn(&T) -> bool) -> VecDeque<T> {
+    let (sound, unsound) = std::mem::take(all).into_iter().partition(is_sound);
+    *all = sound;
+    unsound
 }
 
 #[cfg(test)]
@@ -356,6 +365,13 @@ mod tests {
         assert_eq!(lacking(&shelves), None);
         shelves.shelves.get_mut(&recipe(256)).unwrap().not_before -= AFTER_FAILURE;
         assert_eq!(lacking(&shelves), Some(recipe(256)));
+    }
+
+    #[test]
+    fn what_is_unsound_comes_back_and_the_others_keep_their_order() {
+        let mut all: VecDeque<u32> = (1..=6).collect();
+        assert_eq!(part(&mut all, |one| one % 3 != 0), [3, 6]);
+        assert_eq!(all, [1, 2, 4, 5]);
     }
 
     #[test]
