@@ -78,8 +78,8 @@ impl<'h> Journal<'h> {
         self.end(failure.as_ref());
         if let Some(why) = why {
             let again = match why.unfit() {
-                Unfit::ForGood => "",
-                Unfit::ForNow => "; it is tried again later",
+                Some(Unfit::ForGood) => "",
+                Some(Unfit::ForNow) | None => "; it is tried again later",
             };
             let text = format!("lambkin: environments are started one by one: {why}{again}");
             self.log.note(now(), &text);

@@ -25,6 +25,10 @@ const MILLICORES: u32 = 500;
 /// Why there is no template.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotLoaded {
+    #[error("too many others wait")]
+    NoPlace,
+    #[error("it is not wanted any more")]
+    Unwanted,
     #[error("the machine has no memory for it")]
     NoMemory,
     #[error(transparent)]
@@ -53,9 +57,10 @@ pub(super) enum NotLoaded {
 }
 
 impl NotLoaded {
-    /// What is slow may have been made so by others.
-    pub(super) fn unfit(&self) -> Unfit {
-        match self {
+    /// What is slow may have been made so by others. `None` if nothing was tried: the next need asks again.
+    pub(super) fn unfit(&self) -> Option<Unfit> {
+        Some(match self {
+            Self::NoPlace | Self::Unwanted => return None,
             Self::NoMemory
             | Self::Code(_)
             | Self::Sandbox(_)
@@ -66,7 +71,7 @@ impl NotLoaded {
             | Self::TooSlow => Unfit::ForNow,
             Self::NotStarted(errno) => Unfit::of_error(*errno),
             Self::Runtime(_) | Self::Failed(_) | Self::Unfit(_) => Unfit::ForGood,
-        }
+        })
     }
 
     /// How INIT failed, if it was INIT that did.
@@ -186,7 +191,7 @@ mod tests {
             NotLoaded::NotStarted(Errno::NOMEM.raw_os_error()),
             NotLoaded::Hindered("it does not fork".to_owned()),
         ] {
-            assert_eq!(why.unfit(), Unfit::ForNow, "{why}");
+            assert_eq!(why.unfit(), Some(Unfit::ForNow), "{why}");
         }
         for why in [
             NotLoaded::NotStarted(Errno::NOEXEC.raw_os_error()),
@@ -194,7 +199,10 @@ mod tests {
             NotLoaded::Failed(Exit::Signal(11)),
             NotLoaded::Unfit("it holds a file open".to_owned()),
         ] {
-            assert_eq!(why.unfit(), Unfit::ForGood, "{why}");
+            assert_eq!(why.unfit(), Some(Unfit::ForGood), "{why}");
+        }
+        for why in [NotLoaded::NoPlace, NotLoaded::Unwanted] {
+            assert_eq!(why.unfit(), None, "{why}");
         }
     }
 }

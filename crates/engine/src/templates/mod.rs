@@ -24,13 +24,14 @@ use crate::environment::Host;
 use crate::reserve::{Aside, Taken};
 use lambkin_model::{Function, FunctionName, SnapStart, Version};
 use lambkin_sandbox::Sandbox;
+use loading::NotLoaded;
 use register::{Found, Register};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use turns::Turns;
 
-/// How often it is looked whether what loads is still wanted.
+/// How often it is looked whether what loads is still wanted, of the few that load at one time.
 const LOOK: Duration = Duration::from_millis(250);
 /// Clones that fail, with none among them that gets as far as its first event, until environments are started one by
 /// one again.
@@ -241,19 +242,31 @@ impl Lineage {
 }
 
 async fn make(host: Arc<Host>, function: Arc<Function>) {
-    let loading = host.templates.turns.run(loading::load(&host, &function));
-    let loaded = tokio::select! {
-        biased;
-        () = host.stop.cancelled() => return,
-        () = host.templates.unwanted(&function) => return,
-        loaded = loading => loaded,
+    let loading = host.templates.turns.run(load(&host, &function));
+    let Some(loaded) = host.stop.run_until_cancelled(loading).await else {
+        return;
     };
-    if let Err(why) = &loaded {
-        let version = function.version;
-        tracing::warn!(function = %function.name, %version, "environments are not cloned: {why}");
-    }
-    let made = loaded.map(Arc::new).map_err(|why| why.unfit());
+    let made = match loaded {
+        Ok(template) => Ok(Arc::new(template)),
+        Err(why) => {
+            let Some(unfit) = why.unfit() else {
+                return host.templates.lock().turn_away(&function);
+            };
+            let version = function.version;
+            tracing::warn!(function = %function.name, %version, "environments are not cloned: {why}");
+            Err(unfit)
+        }
+    };
     host.templates.keep(&host, &function, made);
+}
+
+/// As long as it is wanted.
+async fn load(host: &Arc<Host>, function: &Arc<Function>) -> Result<Template, NotLoaded> {
+    tokio::select! {
+        biased;
+        () = host.templates.unwanted(function) => Err(NotLoaded::Unwanted),
+        loaded = loading::load(host, function) => loaded,
+    }
 }
 
 #[cfg(test)]

@@ -152,6 +152,13 @@ impl<T: Clone> Register<T> {
         }
     }
 
+    /// None is made this time; the next need asks again.
+    pub(super) fn turn_away(&mut self, function: &Arc<Function>) {
+        if self.is_wanted(function) && self.is_making(function) {
+            self.all.remove(&key(function));
+        }
+    }
+
     /// That of exactly this version, if it is there.
     pub(super) fn there(&self, function: &Function) -> Option<&T> {
         match &self.all.get(&key(function))?.state {
@@ -277,6 +284,20 @@ mod tests {
         register.forget(&now.name, None);
         register.put(&now, Ok(3));
         assert_eq!(need(&mut register, &now), Found::Lacking);
+    }
+
+    #[test]
+    fn who_is_turned_away_is_asked_for_again_at_the_next_need() {
+        let (mut register, before, now) = (Register::default(), function("f"), function("f"));
+        need(&mut register, &now);
+        register.turn_away(&before);
+        assert!(register.is_making(&now), "another was");
+        register.turn_away(&now);
+        assert!(!register.is_making(&now) && !register.is_unfit(&now));
+        assert_eq!(need(&mut register, &now), Found::Lacking);
+        register.put(&now, Ok(2));
+        register.turn_away(&now);
+        assert_eq!(need(&mut register, &now), Found::There(2));
     }
 
     #[test]

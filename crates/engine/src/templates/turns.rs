@@ -1,11 +1,12 @@
 //! Who loads when: one after the other, without waiting for ever for one that is slow.
 //!
 //! ```text
-//! turn ──▶ work ──▶ done
-//!            └─ 10 s ──▶ slow, if not too many are: goes on, and the turn is the next one's
+//! a place ──▶ turn ──▶ work ──▶ done
+//!                        └─ 10 s ──▶ slow, if not too many are: goes on, and the turn is the next one's
 //! ```
-//! More at one time would only share the cores, which environments need.
+//! More at one time would only share the cores, which environments need. Who waits for its turn has nothing but its place.
 
+use super::loading::NotLoaded;
 use std::future::Future;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -14,7 +15,12 @@ use tokio::sync::Semaphore;
 /// Most code is loaded by then, at half a core.
 const TURN: Duration = Duration::from_secs(10);
 
+/// Versions that wait for their turn, or load: as many functions as are deployed at one time. Others are asked for again
+/// with their next environment.
+const WAITING_MAX: usize = 4_096;
+
 pub(super) struct Turns {
+    places: Semaphore,
     next: Semaphore,
     slow: Semaphore,
 }
@@ -28,13 +34,19 @@ impl Turns {
 
     fn with_slow(count: usize) -> Self {
         Self {
+            places: Semaphore::new(WAITING_MAX),
             next: Semaphore::new(1),
             slow: Semaphore::new(count),
         }
     }
 
-    /// Does the work in its turn. Cancel safe.
-    pub(super) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
+    /// Does the work in its turn, unless too many wait for theirs. Cancel safe.
+    pub(super) async fn run<T>(
+        &self,
+        work: impl Future<Output = Result<T, NotLoaded>>,
+    ) -> Result<T, NotLoaded> {
+        let place = self.places.try_acquire();
+        let _place = place.map_err(|_| NotLoaded::NoPlace)?;
         // Semaphores are never closed.
         let turn = self.next.acquire().await;
         tokio::pin!(work);
@@ -54,6 +66,7 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::future::{join_all, join3, ready};
     use tokio::time::{Instant, sleep};
 
     /// When works of so many seconds are done, if they come in this order.
@@ -61,10 +74,14 @@ mod tests {
         let begin = Instant::now();
         let run = async |seconds: &u64| {
             let time = Duration::from_secs(*seconds);
-            turns.run(async { sleep(time).await }).await;
+            let work = async {
+                sleep(time).await;
+                Ok(())
+            };
+            turns.run(work).await.unwrap();
             begin.elapsed().as_secs()
         };
-        futures_util::future::join_all(works.iter().map(run)).await
+        join_all(works.iter().map(run)).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -79,5 +96,23 @@ mod tests {
         let turns = Turns::with_slow(2);
         let ends = ends(&turns, &[100, 100, 100, 5]).await;
         assert_eq!(ends, [100, 110, 120, 105]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_that_wait_are_bounded_and_the_others_told_at_once() {
+        let (turns, asked) = (Turns::with_slow(1), Instant::now());
+        let one = || turns.run(ready(Ok(())));
+        let too_many = async {
+            assert!(matches!(one().await, Err(NotLoaded::NoPlace)));
+        };
+        let holds = turns.run(async {
+            sleep(Duration::from_secs(1)).await;
+            Ok(())
+        });
+        let others = join_all((1..WAITING_MAX).map(|_| one()));
+        let (held, done, ()) = join3(holds, others, too_many).await;
+        assert!(held.is_ok() && done.iter().all(Result::is_ok));
+        assert_eq!(asked.elapsed(), Duration::from_secs(1));
+        assert!(one().await.is_ok(), "there are places again");
     }
 }
