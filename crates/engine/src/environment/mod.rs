@@ -16,6 +16,10 @@
 //!  INIT of a clone ── exit, 10 s ──▶ destroyed, and another one, which is no clone, takes its place
 //! ```
 //!
+//! It counts as IDLE from its answer on, though it may go on working until its `next`: of that moment nothing is lost in
+//! steady use. An invocation that it gets and does not ask for within 50 ms goes to another environment, and until it
+//! asks it gets none. It has the time of the invocation that it answered, after which its program is killed.
+//!
 //! An IDLE one is frozen 30 ms after its `next`, and thawed by `begin`. Where memory is short the pages of one that has
 //! been frozen for some time are pushed out (`pool::relief`).
 //!
@@ -40,7 +44,7 @@ pub(crate) use connections::CONNECTIONS_MAX;
 pub(crate) use creation::{boot, origin, stream_name};
 pub(crate) use obtain::input;
 pub(crate) use output::{Output, Supply};
-pub(crate) use slot::{Event, Init, PushedOut, Refusal, Slot};
+pub(crate) use slot::{Asked, Event, Init, PushedOut, Refusal, Slot};
 pub(crate) use variables::{SHARED, of_template};
 
 use crate::code::Trees;
@@ -61,7 +65,7 @@ use crate::templates::{Lineage, Templates, Unfit};
 use books::{Books, Used};
 use bytes::Bytes;
 use ending::Ending;
-use lambkin_model::Limits;
+use lambkin_model::{Limits, RequestId};
 use lambkin_sandbox::{Sandbox, Spawner};
 use lambkin_store::Store;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -158,6 +162,11 @@ impl Environment {
         }
     }
 
+    /// The runtime has ended what it did after an answer, for which its pool did not wait, or was ended in it.
+    pub(crate) fn came_back(&self) {
+        self.generation.back(&self.slot);
+    }
+
     /// The runtime gets its event.
     pub(crate) fn handed_over(&self, event: &Event) {
         if event.again {
@@ -172,6 +181,17 @@ impl Environment {
     /// The runtime answered, or broke the rules in a way that ends the invocation.
     pub(crate) async fn answered(&self, invocation: Invocation, result: Result<Bytes, Failure>) {
         Ending::new(self, invocation, result, true).complete().await;
+    }
+
+    /// What the runtime did after this invocation's answer was ended.
+    fn overran(&self, id: RequestId) {
+        let limit = self.generation.function().settings.timeout_s;
+        let mut books = self.books();
+        self.output.drain(|bytes| books.output(now(), bytes));
+        books.note(&format!(
+            "lambkin: {id} was answered, but its runtime did not ask for the next event within {limit} seconds and was killed"
+        ));
+        books.flush(&self.host.store);
     }
 
     /// The answer, and what the invoke computed, if a start was no part of it.

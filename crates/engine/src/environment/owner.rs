@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::invocation::now;
 use crate::log::Phase;
 use crate::start::Clock;
+use lambkin_model::RequestId;
 use lambkin_sandbox::{Event, Exit, Program};
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,6 +113,8 @@ impl Owner {
                         .await;
                 }
                 Duty::TimedOut(invocation) => self.time_out(*invocation).await,
+                Duty::GiveAway(invocation) => self.environment.generation.requeue(*invocation),
+                Duty::Overrun(id) => self.overrun(id).await,
             }
         }
         let again = match self.stillborn {
@@ -295,6 +298,7 @@ impl Owner {
                 self.fail(invocation, failure).await;
             }
             Bereft::Invocation(invocation) => self.fail(invocation, failure).await,
+            Bereft::Away => self.come_back(),
             Bereft::Nothing if self.lost => self.hand_back().await,
             Bereft::Nothing => {}
         }
@@ -333,6 +337,27 @@ impl Owner {
             environment.init_failed(init, &failure);
         }
         self.fail(invocation, failure).await;
+    }
+
+    /// What a runtime does after its answer has taken all the time of that invocation. Nobody waits for it.
+    async fn overrun(&mut self, id: RequestId) {
+        let environment = Arc::clone(&self.environment);
+        self.stop(Duration::ZERO).await;
+        self.outlive_no_clone();
+        self.connections.close().await;
+        environment.overran(id);
+        match environment.slot.program_ended() {
+            Bereft::Away => self.come_back(),
+            _ if self.lost => self.hand_back().await,
+            _ => {}
+        }
+    }
+
+    /// Its pool had given up on it; what is lost comes back to nobody.
+    fn come_back(&self) {
+        if !self.lost {
+            self.environment.came_back();
+        }
     }
 
     // ---- the end ----

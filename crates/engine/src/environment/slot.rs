@@ -35,6 +35,12 @@ const FREEZE_GRACE: Duration = Duration::from_millis(30);
 /// program then works on without a part of itself, or fights for memory until its time is up.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 
+/// How long an invocation waits for a runtime that goes on working after its last answer. Then another environment gets
+/// it. What comes right after an answer, as the question for the next event does, takes a millisecond on a busy machine.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// What a runtime has at least between an answer at the last moment and its next question.
+const AFTERMATH_MIN: Duration = Duration::from_millis(300);
+
 /// One environment's meeting point.
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -63,6 +69,10 @@ struct State {
     invocation: Option<Invocation>,
     /// Of the invocation that the runtime has, or had last.
     id: Option<RequestId>,
+    /// The runtime has answered and not asked for the next event yet.
+    aftermath: Option<Aftermath>,
+    /// Its pool has given up on it until the runtime asks.
+    away: bool,
     idle_since: Instant,
     /// When the runtime asked for its next event.
     asked: Instant,
@@ -78,6 +88,13 @@ struct State {
 struct Frozen {
     since: Instant,
     pages: Pages,
+}
+
+/// Work after an answer. It is part of no invocation, but has that one's time.
+#[derive(Clone, Copy, Debug)]
+struct Aftermath {
+    since: Instant,
+    end: Instant,
 }
 
 /// An INIT on its way.
@@ -100,6 +117,10 @@ pub(crate) enum Duty {
     InitFailed(Failure),
     /// The invocation's time is up.
     TimedOut(Box<Invocation>),
+    /// The runtime goes on working after its last answer: another environment is to have this one.
+    GiveAway(Box<Invocation>),
+    /// It has done so for longer than it may.
+    Overrun(RequestId),
     /// Idle for long enough to stand still.
     Freeze,
     /// Idle for too long.
@@ -117,8 +138,21 @@ pub(crate) enum Bereft {
     Restart(Init, Invocation),
     /// It had this invocation's event.
     Invocation(Invocation),
+    /// It worked after an answer, and its pool had given up on it.
+    Away,
     /// It had nothing to do; an invocation may wait that it never saw.
     Nothing,
+}
+
+/// What a question for an event is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// The first one of a program: the end of this INIT.
+    First(Init),
+    /// By a runtime on which its pool had given up.
+    Back,
+    /// One like others.
+    Again,
 }
 
 /// What `next` hands to the runtime.
@@ -151,6 +185,47 @@ impl From<InvalidTransition> for Refusal {
     }
 }
 
+impl State {
+    /// Until when the owner sleeps. It looks at what runs, the less often the longer that has taken: so it sleeps past no
+    /// invocation of a steady stream, and seldom wakes for a long one.
+    fn sleep(&mut self, now: Instant, due: Instant) -> Instant {
+        if self.init.is_some() {
+            // The owner has a look of its own.
+            self.watch = Some(due.min(now + LOOK));
+            return due;
+        }
+        let begun = self.invocation.as_ref().map(|invocation| invocation.begun);
+        let since = begun.or(self.aftermath.map(|aftermath| aftermath.since));
+        let until = since.map_or(due, |since| {
+            due.min(now + (now - since).clamp(PATIENCE, LOOK))
+        });
+        self.watch = Some(until);
+        until
+    }
+
+    /// What is to be done where the time of something is up.
+    fn overdue(&mut self) -> Duty {
+        let Some(invocation) = self.invocation.take().map(Box::new) else {
+            if self.init.is_none() && self.aftermath.is_none() {
+                return Duty::Reap;
+            }
+            // Where it leads nowhere: a question that comes before the program is killed has come too late.
+            self.runtime = Runtime::InitError;
+            return match self.init {
+                Some(_) => Duty::InitTimedOut,
+                None => self.id.map_or(Duty::Reap, Duty::Overrun),
+            };
+        };
+        if self.aftermath.is_some() && self.init.is_none() {
+            self.away = true;
+            return Duty::GiveAway(invocation);
+        }
+        self.runtime = Runtime::Started;
+        self.id = None;
+        Duty::TimedOut(invocation)
+    }
+}
+
 impl Slot {
     /// Without a program.
     pub(crate) fn new(timeout: Duration, idle_timeout: Duration, freezer: Option<Freezer>) -> Self {
@@ -162,6 +237,8 @@ impl Slot {
             init_error: None,
             invocation: None,
             id: None,
+            aftermath: None,
+            away: false,
             idle_since: now,
             asked: now,
             frozen: None,
@@ -188,9 +265,11 @@ impl Slot {
         let mut state = self.lock();
         invocation.begun = now;
         self.thaw_locked(&mut state);
-        let overslept = state
-            .watch
-            .is_none_or(|watch| watch > now + self.timeout.min(LOOK));
+        let look = match state.aftermath {
+            Some(_) => PATIENCE,
+            None => self.timeout.min(LOOK),
+        };
+        let overslept = state.watch.is_none_or(|watch| watch > now + look);
         let wake_owner = overslept || !state.program || state.closed;
         let wake_runtime = state.runtime == Runtime::Ready;
         state.invocation = Some(invocation);
@@ -302,6 +381,7 @@ impl Slot {
         });
         state.init_error = None;
         state.id = None;
+        state.aftermath = None;
         if let Some(invocation) = &mut state.invocation {
             invocation.started = Some(now);
         }
@@ -314,6 +394,10 @@ impl Slot {
         state.program = false;
         state.runtime = Runtime::Started;
         state.id = None;
+        state.aftermath = None;
+        if std::mem::take(&mut state.away) {
+            return Bereft::Away;
+        }
         match state.init.take() {
             Some(init) => match state.invocation.take() {
                 Some(invocation) => Bereft::Restart(init, invocation),
@@ -341,15 +425,17 @@ impl Slot {
     pub(crate) fn duty(&self) -> Duty {
         let now = Instant::now();
         let mut state = self.lock();
-        let due = match (&state.invocation, state.init) {
+        let due = match (&state.invocation, state.init, state.aftermath) {
             _ if state.init_error.is_some() => {
                 return state.init_error.take().map_or(Duty::Reap, Duty::InitFailed);
             }
-            (Some(_), _) if !state.program => return Duty::Restart,
-            (Some(invocation), _) => invocation.clock() + self.timeout,
-            (None, Some(init)) => init.started + INIT_LIMIT,
-            (None, None) if state.closed => return Duty::End,
-            (None, None) => {
+            (Some(_), ..) if !state.program => return Duty::Restart,
+            (Some(invocation), None, Some(_)) => invocation.begun + PATIENCE,
+            (Some(invocation), ..) => invocation.clock() + self.timeout,
+            (None, Some(init), _) => init.started + INIT_LIMIT,
+            (None, None, _) if state.closed => return Duty::End,
+            (None, None, Some(aftermath)) => aftermath.end,
+            (None, None, None) => {
                 let end = state.idle_since + self.idle_timeout;
                 match self.freeze_due(&state) {
                     Some(due) if due <= now && now < end => return Duty::Freeze,
@@ -359,23 +445,9 @@ impl Slot {
             }
         };
         if due > now {
-            // While it is busy the owner looks meanwhile.
-            let is_busy = state.invocation.is_some() || state.init.is_some();
-            state.watch = Some(if is_busy { due.min(now + LOOK) } else { due });
-            return Duty::Sleep(due);
+            return Duty::Sleep(state.sleep(now, due));
         }
-        if state.invocation.is_none() {
-            if state.init.is_none() {
-                return Duty::Reap;
-            }
-            // A runtime that asks for an event before it is killed has come too late.
-            state.runtime = Runtime::InitError;
-            return Duty::InitTimedOut;
-        }
-        state.runtime = Runtime::Started;
-        state.id = None;
-        let late = state.invocation.take().map(Box::new);
-        late.map_or(Duty::Reap, Duty::TimedOut)
+        state.overdue()
     }
 
     fn freeze_due(&self, state: &State) -> Option<Instant> {
@@ -386,12 +458,16 @@ impl Slot {
 
     // ---- the Runtime API's side ----
 
-    /// `next`: the first one of a program ends its INIT, which is returned.
-    pub(crate) fn ask(&self) -> Result<Option<Init>, Refusal> {
+    /// `next`: the first one of a program ends its INIT.
+    pub(crate) fn ask(&self) -> Result<Asked, Refusal> {
         let now = Instant::now();
         let mut state = self.lock();
         state.runtime = state.runtime.step(Runtime::Ready)?;
         state.asked = now;
+        state.aftermath = None;
+        if std::mem::take(&mut state.away) {
+            return Ok(Asked::Back);
+        }
         let init = state.init.take();
         // In steady use once per grace: the owner finds a later question and sleeps on.
         let due = self
@@ -402,7 +478,7 @@ impl Slot {
         if overslept {
             self.owner.notify_one();
         }
-        Ok(init)
+        Ok(init.map_or(Asked::Again, Asked::First))
     }
 
     /// Resolves with the event, once there is one.
@@ -455,7 +531,12 @@ impl Slot {
             return Err(Refusal::InvalidRequestId);
         }
         state.runtime = Runtime::ResponseSent;
-        state.invocation.take().ok_or(Refusal::InvalidRequestId)
+        let invocation = state.invocation.take();
+        let invocation = invocation.ok_or(Refusal::InvalidRequestId)?;
+        let since = Instant::now();
+        let end = (invocation.clock() + self.timeout).max(since + AFTERMATH_MIN);
+        state.aftermath = Some(Aftermath { since, end });
+        Ok(invocation)
     }
 
     /// The runtime begins to send `init/error`.

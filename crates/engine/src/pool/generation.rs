@@ -214,6 +214,11 @@ impl Generation {
         Self::hand_on(slot, queue, now);
     }
 
+    /// An environment that had given an invocation back is ready for another.
+    pub(crate) fn back(&self, slot: &Arc<Slot>) {
+        Self::hand_on(slot, self.lock(), Instant::now());
+    }
+
     /// An environment has ended with an invoke that it got then.
     pub(crate) fn broke(self: &Arc<Self>, begun: Instant) {
         let mut queue = self.lock();
@@ -249,7 +254,8 @@ impl Generation {
         self.lock().withdraw(slot)
     }
 
-    /// An environment ended under an invocation that it had not begun: the next one gets it.
+    /// An environment ended under an invocation that it had not begun, or works on and does not begin it: the next one
+    /// gets it.
     pub(crate) fn requeue(self: &Arc<Self>, invocation: Invocation) {
         let mut queue = self.lock();
         queue.wait_again(invocation);

@@ -3,7 +3,7 @@
 use super::pace::CALL;
 use super::reply::{self, Response};
 use super::traffic::Link;
-use crate::environment::{Environment, Event};
+use crate::environment::{Asked, Environment, Event};
 use crate::invocation::now;
 use crate::start::{TOLD, Telling};
 use bytes::Bytes;
@@ -23,8 +23,11 @@ const LARGE_BYTES: usize = 1 << 20;
 pub(super) async fn next(environment: &Environment, link: &Link, head: &HeaderMap) -> Response {
     match environment.slot.ask() {
         Err(refusal) => return reply::refused(refusal),
-        Ok(Some(init)) => environment.initialised(init, head.get(TOLD).and_then(Telling::of)),
-        Ok(None) => {}
+        Ok(Asked::First(init)) => {
+            environment.initialised(init, head.get(TOLD).and_then(Telling::of));
+        }
+        Ok(Asked::Back) => environment.came_back(),
+        Ok(Asked::Again) => {}
     }
     let event = environment.slot.event().await;
     environment.handed_over(&event);

@@ -11,11 +11,8 @@ const IDLE: Duration = Duration::from_secs(600);
 fn ready() -> Slot {
     let slot = Slot::new(TIMEOUT, IDLE, None);
     slot.program_starts(Phase::Init);
-    assert!(
-        slot.ask()
-            .unwrap()
-            .is_some_and(|init| init.phase == Phase::Init)
-    );
+    let asked = slot.ask().unwrap();
+    assert!(matches!(asked, Asked::First(init) if init.phase == Phase::Init));
     slot
 }
 
@@ -46,7 +43,7 @@ async fn an_event_goes_out_once_and_its_answer_comes_back() {
     slot.begin(invocation());
     let event = waiting.await;
     assert_eq!((event.left, event.again), (TIMEOUT, false));
-    assert_eq!(slot.ask(), Ok(None));
+    assert_eq!(slot.ask(), Ok(Asked::Again));
     assert!(
         slot.event().await.again,
         "a runtime that lost the event gets it again"
@@ -64,7 +61,7 @@ async fn an_event_goes_out_once_and_its_answer_comes_back() {
     );
     let second = slot.respond(&id, Runtime::InvocationErrorResponse);
     assert!(matches!(second, Err(Refusal::Transition(_))), "{second:?}");
-    assert_eq!(slot.ask(), Ok(None));
+    assert_eq!(slot.ask(), Ok(Asked::Again));
     assert_eq!(
         slot.responded(event.id).unwrap_err(),
         Refusal::InvalidRequestId
@@ -100,12 +97,11 @@ async fn the_clock_runs_from_the_hand_over_and_a_late_answer_is_refused() {
     slot.begin(invocation());
     advance(Duration::from_secs(1)).await;
     let event = slot.event().await;
-    assert_eq!(until(slot.duty()), TIMEOUT);
-    advance(Duration::from_secs(2)).await;
-    assert_eq!(until(slot.duty()), Duration::from_secs(1));
+    advance(TIMEOUT - Duration::from_millis(1)).await;
+    assert_eq!(until(slot.duty()), Duration::from_millis(1));
     slot.respond(&event.id.to_string(), Runtime::InvocationResponse)
         .unwrap();
-    advance(Duration::from_secs(1)).await;
+    advance(Duration::from_millis(1)).await;
     assert!(matches!(slot.duty(), Duty::TimedOut(_)));
     assert_eq!(
         slot.responded(event.id).unwrap_err(),
@@ -118,8 +114,9 @@ async fn the_clock_runs_from_the_hand_over_and_a_late_answer_is_refused() {
 async fn a_runtime_that_never_asks_again_is_a_timeout_too() {
     let slot = ready();
     slot.begin(invocation());
-    assert_eq!(until(slot.duty()), TIMEOUT);
-    advance(TIMEOUT).await;
+    advance(TIMEOUT - Duration::from_millis(1)).await;
+    assert_eq!(until(slot.duty()), Duration::from_millis(1));
+    advance(Duration::from_millis(1)).await;
     assert!(matches!(slot.duty(), Duty::TimedOut(_)));
 }
 
@@ -176,4 +173,88 @@ async fn idle_environments_are_reaped_and_closed_ones_end() {
     slot.close();
     assert!(owner_woken(&slot).await);
     assert!(matches!(slot.duty(), Duty::End));
+}
+
+/// A slot whose runtime has answered an invocation and works on; the answer came so long after its beginning.
+async fn answered(took: Duration) -> Slot {
+    let slot = ready();
+    slot.begin(invocation());
+    let event = slot.event().await;
+    advance(took).await;
+    let id = event.id.to_string();
+    slot.respond(&id, Runtime::InvocationResponse).unwrap();
+    slot.responded(event.id).unwrap();
+    slot.rest();
+    slot
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invocation_waits_for_no_work_after_an_answer() {
+    let slot = answered(Duration::ZERO).await;
+    slot.duty();
+    let _ = owner_woken(&slot).await;
+    slot.begin(invocation());
+    assert!(!owner_woken(&slot).await, "it looks soon anyway");
+    assert!(until(slot.duty()) <= PATIENCE);
+    // In steady use the question comes at once.
+    slot.ask().unwrap();
+    let event = slot.event().await;
+    let id = event.id.to_string();
+    slot.respond(&id, Runtime::InvocationResponse).unwrap();
+    slot.responded(event.id).unwrap();
+
+    let next = invocation();
+    let next_id = next.request.request_id;
+    slot.begin(next);
+    advance(PATIENCE).await;
+    let given = slot.duty();
+    assert!(matches!(&given, Duty::GiveAway(one) if one.request.request_id == next_id));
+    // It gets none until it asks, and then is told apart.
+    assert_eq!(slot.ask(), Ok(Asked::Back));
+    slot.begin(invocation());
+    assert!(!slot.event().await.again);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_that_sleeps_is_woken_for_an_invocation_after_long_work() {
+    let slot = answered(Duration::from_secs(1)).await;
+    advance(Duration::from_millis(900)).await;
+    assert!(until(slot.duty()) > PATIENCE);
+    let _ = owner_woken(&slot).await;
+    slot.begin(invocation());
+    assert!(owner_woken(&slot).await);
+    assert!(until(slot.duty()) <= PATIENCE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_after_an_answer_has_the_time_of_its_invocation() {
+    let slot = answered(Duration::from_secs(1)).await;
+    advance(TIMEOUT - Duration::from_millis(1_001)).await;
+    assert!(matches!(slot.duty(), Duty::Sleep(_)));
+    advance(Duration::from_millis(1)).await;
+    assert!(matches!(slot.duty(), Duty::Overrun(_)));
+    assert!(slot.ask().is_err(), "it is about to be killed");
+    assert!(matches!(slot.program_ended(), Bereft::Nothing));
+    slot.begin(invocation());
+    assert!(matches!(slot.duty(), Duty::Restart));
+
+    // However late the answer, the question that follows it is in time.
+    let slot = answered(TIMEOUT).await;
+    assert!(matches!(slot.duty(), Duty::Sleep(_)));
+    advance(AFTERMATH_MIN).await;
+    assert!(matches!(slot.duty(), Duty::Overrun(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_ends_in_work_for_which_nobody_waits_is_told_apart() {
+    let slot = answered(Duration::ZERO).await;
+    slot.begin(invocation());
+    advance(PATIENCE).await;
+    assert!(matches!(slot.duty(), Duty::GiveAway(_)));
+    assert!(matches!(slot.program_ended(), Bereft::Away));
+    // An invocation that such a program never saw is not its own.
+    let slot = answered(Duration::ZERO).await;
+    slot.begin(invocation());
+    assert!(matches!(slot.program_ended(), Bereft::Nothing));
+    assert!(slot.take_unseen().is_some());
 }
