@@ -49,6 +49,8 @@ enum NotCompiled {
     NoSandbox(#[from] lambkin_sandbox::Error),
     #[error("it was not done in {} seconds", TIME_MAX.as_secs())]
     TooSlow,
+    #[error("a defect of Lambkin's ended it")]
+    Panicked,
     #[error("the compiler failed")]
     Failed,
     #[error("the compiler wrote too much")]
@@ -68,6 +70,7 @@ impl NotCompiled {
             Self::NoPlace | Self::Unwanted => Some(Duration::ZERO),
             Self::NoMemory
             | Self::NoSandbox(_)
+            | Self::Panicked
             | Self::NotUnpacked(code::Error::Unavailable(_)) => Some(AGAIN_AFTER),
             Self::TooSlow | Self::NoRoom => Some(AGAIN_AFTER_ALL_WORK),
             Self::Failed
@@ -155,8 +158,11 @@ impl Claim {
     async fn try_to_fulfil(&self, host: &Host) -> Result<(), NotCompiled> {
         let is_wanted = || self.code(host).is_some();
         let nobody_waits = host.reserve.until_nobody_waits(PAUSE);
-        let work = self.compile(host);
-        let compiled = host.compiler.in_turn(is_wanted, nobody_waits, work).await?;
+        let work = async { self.keep(host, self.compile(host).await?) };
+        host.compiler.in_turn(is_wanted, nobody_waits, work).await
+    }
+
+    fn keep(&self, host: &Host, compiled: CodeTree) -> Result<(), NotCompiled> {
         // It is mostly something else than code of the runtime's language.
         if compiled.bytes() < self.compiling.worth_bytes {
             return Err(NotCompiled::NotWorth);
@@ -196,6 +202,7 @@ mod tests {
         for why in [
             NotCompiled::NoMemory,
             NotCompiled::NoSandbox(lambkin_sandbox::Error::SpawnerGone),
+            NotCompiled::Panicked,
             NotCompiled::NotUnpacked(unavailable),
         ] {
             assert_eq!(why.again_after(), Some(AGAIN_AFTER), "{why}");

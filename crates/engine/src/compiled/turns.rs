@@ -7,7 +7,9 @@
 //! Who waits for its turn has nothing but its place.
 
 use super::NotCompiled;
+use futures_util::FutureExt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -38,7 +40,8 @@ impl Compiler {
         }
     }
 
-    /// Does the work in its turn, if it is wanted then; it is given up when it takes too long. Cancel safe.
+    /// Does the work in its turn, if it is wanted then; it is given up when it takes too long, and a panic ends it alone.
+    /// Cancel safe.
     pub(super) async fn in_turn<T>(
         &self,
         is_wanted: impl FnOnce() -> bool,
@@ -55,8 +58,11 @@ impl Compiler {
             return Err(NotCompiled::Unwanted);
         }
         let _ = timeout(HOLD_OFF_MAX, nobody_waits).await;
+        // What it shares with others is whole at every moment.
+        let work = AssertUnwindSafe(work).catch_unwind();
         let done = timeout(TIME_MAX, work).await;
-        done.unwrap_or(Err(NotCompiled::TooSlow))
+        let done = done.unwrap_or(Ok(Err(NotCompiled::TooSlow)));
+        done.unwrap_or(Err(NotCompiled::Panicked))
     }
 }
 
@@ -134,6 +140,16 @@ mod tests {
         let never = pending();
         assert!(compiler.in_turn(|| true, never, begun.work()).await.is_ok());
         assert_eq!(begun.seconds(), [4, 9 + 1 + 10]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_is_told_and_the_turn_is_the_next_ones() {
+        let (compiler, begun) = (Compiler::new(), Begun::new());
+        let panics = async { panic!("for the test") };
+        let done: Result<(), _> = compiler.in_turn(|| true, ready(()), panics).await;
+        assert!(matches!(done, Err(NotCompiled::Panicked)));
+        let next = compiler.in_turn(|| true, ready(()), begun.work()).await;
+        assert!(next.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

@@ -37,6 +37,8 @@ pub(super) enum NotLoaded {
     Code(#[from] crate::code::Error),
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),
+    #[error("a defect of Lambkin's ended it")]
+    Panicked,
     #[error("its sandbox came without its log pipe")]
     Incomplete,
     #[error("its sandbox ended while it was loaded")]
@@ -64,6 +66,7 @@ impl NotLoaded {
             Self::NoMemory
             | Self::Code(_)
             | Self::Sandbox(_)
+            | Self::Panicked
             | Self::Incomplete
             | Self::Gone
             | Self::Killed
@@ -184,6 +187,7 @@ mod tests {
             NotLoaded::NoMemory,
             NotLoaded::Code(no_room),
             NotLoaded::Sandbox(sandbox::Error::SpawnerGone),
+            NotLoaded::Panicked,
             NotLoaded::Incomplete,
             NotLoaded::Gone,
             NotLoaded::Killed,

@@ -7,7 +7,9 @@
 //! More at one time would only share the cores, which environments need. Who waits for its turn has nothing but its place.
 
 use super::loading::NotLoaded;
+use futures_util::FutureExt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::thread::available_parallelism;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -40,7 +42,7 @@ impl Turns {
         }
     }
 
-    /// Does the work in its turn, unless too many wait for theirs. Cancel safe.
+    /// Does the work in its turn, unless too many wait for theirs; a panic ends the work alone. Cancel safe.
     pub(super) async fn run<T>(
         &self,
         work: impl Future<Output = Result<T, NotLoaded>>,
@@ -49,6 +51,9 @@ impl Turns {
         let _place = place.map_err(|_| NotLoaded::NoPlace)?;
         // Semaphores are never closed.
         let turn = self.next.acquire().await;
+        // What it shares with others is whole at every moment.
+        let work = AssertUnwindSafe(work).catch_unwind();
+        let work = work.map(|done| done.unwrap_or(Err(NotLoaded::Panicked)));
         tokio::pin!(work);
         tokio::select! {
             done = &mut work => return done,
@@ -96,6 +101,14 @@ mod tests {
         let turns = Turns::with_slow(2);
         let ends = ends(&turns, &[100, 100, 100, 5]).await;
         assert_eq!(ends, [100, 110, 120, 105]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_told_and_the_turn_is_the_next_ones() {
+        let turns = Turns::with_slow(1);
+        let done: Result<(), _> = turns.run(async { panic!("for the test") }).await;
+        assert!(matches!(done, Err(NotLoaded::Panicked)));
+        assert_eq!(turns.run(ready(Ok(7))).await.ok(), Some(7));
     }
 
     #[tokio::test(start_paused = true)]
