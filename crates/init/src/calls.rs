@@ -12,9 +12,10 @@ use std::os::fd::RawFd;
 /// A call, and what it is for.
 pub(crate) type Step = (&'static str, Calling);
 
-/// The user and the group of every sandbox.
-const USER: u64 = 993;
-const GROUP: u64 = 990;
+/// The user that a function runs as on AWS, and so in every sandbox.
+pub const SANDBOX_UID: u32 = 993;
+/// The group that a function runs as on AWS.
+pub const SANDBOX_GID: u32 = 990;
 /// The fresh sandbox's pid 1, and what is taken from it next.
 const SOURCE: u64 = 3;
 const TAKEN: u64 = 4;
@@ -80,8 +81,8 @@ pub(crate) fn restriction(
     let mut steps = vec![
         step(user, libc::SYS_setsid, [0, 0, 0]),
         step("enter its folder", libc::SYS_chdir, [folder, 0, 0]),
-        step(user, libc::SYS_setresgid, [GROUP; 3]),
-        step(user, libc::SYS_setresuid, [USER; 3]),
+        step(user, libc::SYS_setresgid, [SANDBOX_GID.into(); 3]),
+        step(user, libc::SYS_setresuid, [SANDBOX_UID.into(); 3]),
     ];
     let drop_one = libc::PR_CAPBSET_DROP as u64;
     let drop = (0..=restrictions.last_capability)

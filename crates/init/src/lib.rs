@@ -29,7 +29,9 @@ mod trial;
 mod unpack;
 mod verification;
 
+pub use calls::{SANDBOX_GID, SANDBOX_UID};
 pub use network::{ADDRESS_V4, ADDRESS_V6, TUNNEL_V4};
 pub use run::{Programs, run};
+pub use status::number_of;
 pub use trial::try_network;
 pub use unpack::{UnpackError, unpack, unpack_into};

@@ -5,8 +5,11 @@ use rustix::process::Pid;
 use std::os::fd::{AsFd, AsRawFd};
 use std::{fs, io};
 
-/// The number of a process by its descriptor; `SRCH` if it is gone.
-pub(crate) fn number_of(process: impl AsFd) -> Result<Pid, Errno> {
+/// The number of a process by its descriptor, as /proc of the caller's own name space tells it.
+///
+/// # Errors
+/// `SRCH` if it is gone, or is not in that name space.
+pub fn number_of(process: impl AsFd) -> Result<Pid, Errno> {
     let path = format!("/proc/self/fdinfo/{}", process.as_fd().as_raw_fd());
     let told = fs::read_to_string(path).map_err(|_| Errno::SRCH)?;
     let line = told.lines().find_map(|line| line.strip_prefix("Pid:"));

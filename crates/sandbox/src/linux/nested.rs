@@ -10,9 +10,10 @@
 //! A process of that user may enter such name spaces, which nobody else of the other sandbox and no other may.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use lambkin_init::number_of;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{
     DumpableBehavior, Pid, WaitId, WaitIdOptions, set_dumpable_behavior, waitid,
@@ -165,17 +166,6 @@ fn is_child(process: &OwnedFd) -> bool {
     waitid(WaitId::PidFd(process.as_fd()), options).is_ok()
 }
 
-/// As /proc of this process's own name space tells it.
-pub(crate) fn number_of(process: &OwnedFd) -> io::Result<Pid> {
-    let path = format!("/proc/self/fdinfo/{}", process.as_raw_fd());
-    let told = std::fs::read_to_string(path)?;
-    let line = told.lines().find_map(|line| line.strip_prefix("Pid:"));
-    let number = line.and_then(|number| number.trim().parse().ok());
-    number
-        .and_then(Pid::from_raw)
-        .ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))
-}
-
 // ---- from here on: the two on the way, with nothing open but what `arrange` has left ----
 
 fn tell(way: Way<'_>, result: Result<(), Failure>) {
@@ -209,7 +199,8 @@ fn begin(way: Way<'_>, maps: &IdMaps, child: impl FnOnce()) -> Result<(), Failur
         protocol::send(way.told, word, sent).map_err(at("tell the spawner"))
     };
     tell(&Word::Made, &[process.as_fd()])?;
-    let mapped = number_of(&process).and_then(|pid| maps.give_to(pid));
+    let pid = number_of(&process).map_err(at("find a new process"))?;
+    let mapped = maps.give_to(pid);
     mapped.map_err(at("map user ids"))?;
     tell(&Word::Mapped, &[])
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use lambkin_init::{SANDBOX_GID, SANDBOX_UID};
 use rustix::fs::CWD;
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
@@ -14,11 +15,6 @@ use rustix::thread::{
 use rustix::{fs::Gid, fs::Uid};
 
 use super::{capabilities as sets, mounts};
-
-/// The user that a function runs as on AWS, and so in every sandbox.
-pub(crate) const SANDBOX_UID: u32 = 993;
-/// The group that a function runs as on AWS.
-pub(crate) const SANDBOX_GID: u32 = 990;
 
 /// Folders that exist everywhere and are empty nearly everywhere: one of them is where the server sees its
 /// data folder after it has left root, in a mount name space of its own.

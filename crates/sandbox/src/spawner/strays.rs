@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
+use lambkin_init::number_of;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::event_loop::EventLoop;
-use crate::linux::{nested, pidfd};
+use crate::linux::pidfd;
 
 /// Before one that was killed and is not dead is looked for again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -28,8 +29,7 @@ impl EventLoop {
         }
         self.strays = Some(now + PAUSE);
         let cells = self.cells.values().filter(|cell| !cell.reaped);
-        let known: Result<HashSet<Pid>, _> =
-            cells.map(|cell| nested::number_of(&cell.process)).collect();
+        let known: Result<HashSet<Pid>, _> = cells.map(|cell| number_of(&cell.process)).collect();
         // Whose child nobody knows for sure is nobody's to end.
         let Ok(known) = known else {
             return;
