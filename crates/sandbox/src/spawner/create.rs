@@ -22,12 +22,8 @@ impl EventLoop {
             let started = self.machine.start_sandbox(wanted, part)?;
             Ok((started, settled))
         });
-        let (Started { begun, group, uid }, settled) = match started {
-            Ok(started) => started,
-            Err(failure) => {
-                self.end_strays();
-                return self.fail(request, failure);
-            }
+        let Some((Started { begun, group, uid }, settled)) = self.begun(request, started) else {
+            return;
         };
         let Begun {
             process,
@@ -66,6 +62,16 @@ impl EventLoop {
         }
     }
 
+    /// What was begun; if that failed, it is told, and what it left is ended.
+    pub(super) fn begun<T>(&mut self, request: u64, started: Result<T, Failure>) -> Option<T> {
+        started
+            .map_err(|failure| {
+                self.end_strays();
+                self.fail(request, failure);
+            })
+            .ok()
+    }
+
     /// What a sandbox of that kind is among others, and what a template will tell that it has settled by. Without the
     /// filters of programs there are no clones.
     fn part(&self, lineage: Lineage) -> Result<(Part, Option<OwnedFd>), Failure> {
@@ -97,27 +103,34 @@ impl EventLoop {
             .flatten()
     }
 
-    /// A word of a process that sets itself up, or the silence after its exec.
-    pub(super) fn on_setup(&mut self, id: u64) {
-        match self.cells.get_mut(&id).map(|cell| &mut cell.work) {
-            Some(Work::Creating(creating)) => match protocol::receive::<Setup>(&creating.setup) {
-                Ok(Some((Setup::Listening { mounts_us }, sent))) => {
-                    let mut sent = sent.into_iter();
-                    creating.listener = sent.next();
-                    creating.tunnel = sent.next();
-                    creating.mounts_us = mounts_us;
-                }
-                Ok(Some((Setup::Space, mut sent))) => self.keep_space(id, sent.pop()),
-                Ok(Some((Setup::Failed(failure), _))) => self.fail_creation(id, failure),
-                Ok(None) => self.hand_over(id),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => {
-                    self.fail_creation(id, crate::failure::at("hear a new process")(error));
-                }
-            },
-            Some(Work::Unpacking(_)) => self.on_unpacker_setup(id),
-            Some(Work::Running) | None => {}
+    /// A word of a process that sets itself up, or the silence after its exec. Whether there may be another.
+    pub(super) fn on_setup(&mut self, id: u64) -> bool {
+        let creating = match self.cells.get_mut(&id).map(|cell| &mut cell.work) {
+            Some(Work::Creating(creating)) => creating,
+            Some(Work::Unpacking(_)) => {
+                self.on_unpacker_setup(id);
+                return false;
+            }
+            Some(Work::Running) | None => return false,
+        };
+        match protocol::receive::<Setup>(&creating.setup) {
+            Ok(Some((Setup::Listening { mounts_us }, sent))) => {
+                let mut sent = sent.into_iter();
+                creating.listener = sent.next();
+                creating.tunnel = sent.next();
+                creating.mounts_us = mounts_us;
+                return true;
+            }
+            Ok(Some((Setup::Space, mut sent))) => {
+                self.keep_space(id, sent.pop());
+                return true;
+            }
+            Ok(Some((Setup::Failed(failure), _))) => self.fail_creation(id, failure),
+            Ok(None) => self.hand_over(id),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => self.fail_creation(id, at("hear a new process")(error)),
         }
+        false
     }
 
     fn keep_space(&mut self, id: u64, space: Option<OwnedFd>) {

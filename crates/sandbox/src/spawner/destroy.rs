@@ -55,8 +55,8 @@ impl EventLoop {
 
     /// Pid 1 has ended, and with it all processes of its name space.
     pub(super) fn on_ended(&mut self, id: u64) {
-        // Words that it sent before its end come first: they say why it ended.
-        self.on_setup(id);
+        // All words that it sent before its end come first: the last of them says why it ended.
+        while self.on_setup(id) {}
         self.on_report(id);
         let Some(cell) = self.cells.get_mut(&id) else {
             return;
@@ -112,14 +112,11 @@ impl EventLoop {
         }
     }
 
-    /// A cell that was never watched.
+    /// A cell that was never watched: its process is a stray, whose group is removed when it has died.
     pub(super) fn discard(&mut self, cell: Cell) {
-        let _ = pidfd::kill(&cell.process);
-        while !pidfd::reap(&cell.process) {
-            std::thread::yield_now();
-        }
-        cell.group.iter().for_each(|group| drop(group.remove()));
+        self.machine.leave(cell.group);
         self.machine.release_user(cell.uid);
+        self.end_strays();
     }
 
     /// It took too long.

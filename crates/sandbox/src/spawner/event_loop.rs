@@ -122,7 +122,7 @@ impl EventLoop {
             Source::Server if flags.contains(epoll::EventFlags::IN) => self.hear(),
             Source::Server => {}
             Source::Process(cell) => self.on_ended(cell),
-            Source::Setup(cell) => self.on_setup(cell),
+            Source::Setup(cell) => drop(self.on_setup(cell)),
             Source::Control(cell) => self.on_report(cell),
         }
     }

@@ -242,10 +242,15 @@ impl Machine {
         match creation::begin(&self.host, &blueprint, group.as_ref()) {
             Ok(begun) => Ok((begun, group)),
             Err(failure) => {
-                self.left.extend(group);
+                self.leave(group);
                 Err(failure)
             }
         }
+    }
+
+    /// A group of a creation that failed.
+    pub(super) fn leave(&mut self, group: Option<Group>) {
+        self.left.extend(group);
     }
 
     /// Removes the groups of creations that failed; false while somebody still dies in one.

@@ -7,8 +7,10 @@
 //!                         end
 //! ```
 //!
-//! One thread, one loop over one epoll: nothing here waits for a process to do or die. It refuses nothing that
-//! it understands; what it does not understand is a fault of the server, and treated as its end.
+//! One thread, one loop over one epoll: it waits for no sandbox to do or die, but inside three steps of a creation.
+//! One below another sandbox gets what `linux::nested` gives it, 0.1 s by root and 0.6 s without; one that cannot be
+//! told to go on gets 20 ms to die; and `mke2fs` gets as long as it takes, once for a size of /tmp. It refuses nothing
+//! that it understands; what it does not understand is a fault of the server, and treated as its end.
 
 mod answers;
 mod cells;

@@ -2,8 +2,8 @@
 //! or that has not died yet. Unreaped, it would keep the template's process name space from ending, and its control group.
 
 use std::collections::HashSet;
-use std::fs;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use lambkin_init::number_of;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -35,7 +35,13 @@ impl EventLoop {
             return;
         };
         // This process has one thread, and waits for whatever else it starts before it goes on.
-        let children = fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
+        let children = fs::read_to_string("/proc/thread-self/children");
+        // Where no kernel tells of children there is nobody to be found; other errors pass.
+        let passes = |error: &io::Error| error.kind() != io::ErrorKind::NotFound;
+        if children.as_ref().is_err_and(passes) {
+            return;
+        }
+        let children = children.unwrap_or_default();
         let children = children.split_whitespace();
         let children = children.filter_map(|child| child.parse().ok().and_then(Pid::from_raw));
         let strays = children.filter(|child| !known.contains(child));

@@ -24,12 +24,8 @@ impl EventLoop {
         timeout: Duration,
     ) {
         let started = self.machine.start_unpacker(package, bytes_max, entries_max);
-        let (Started { begun, group, uid }, tree) = match started {
-            Ok(started) => started,
-            Err(failure) => {
-                self.end_strays();
-                return self.fail(request, failure);
-            }
+        let Some((Started { begun, group, uid }, tree)) = self.begun(request, started) else {
+            return;
         };
         let Begun {
             process,
