@@ -21,6 +21,7 @@ pub(crate) mod pidfd;
 pub(crate) mod priority;
 pub(crate) mod privilege;
 pub(crate) mod proc;
+mod ready_images;
 pub(crate) mod root_template;
 pub(crate) mod seccomp;
 pub(crate) mod signals;

@@ -19,15 +19,13 @@ use rustix::mount::{
     fsconfig_set_string, fsmount, fsopen,
 };
 
+use super::ready_images::{Due, ReadyImages};
 use crate::failure::{Failure, at};
 
 /// One inode for this many bytes, as mke2fs gives small file systems.
 const BYTES_PER_INODE: u64 = 16_384;
 /// Sizes whose template is kept; functions of one machine rarely use more.
 const TEMPLATES_MAX: usize = 16;
-/// Mounted images kept ready, of the size asked for last. Each is about 100 KiB of kernel memory and hides
-/// about 1.5 ms of a creation.
-const READY_MAX: usize = 4;
 /// Another process may take a loop device between the question for a free one and its use.
 const LOOP_TRIES_MAX: u32 = 16;
 /// Major number of loop devices, fixed by Linux.
@@ -44,8 +42,8 @@ pub(crate) struct TmpImages {
     nodes: PathBuf,
     control: OwnedFd,
     templates: Vec<Template>,
-    ready: Vec<OwnedFd>,
-    ready_bytes: u64,
+    /// Mounted.
+    ready: ReadyImages<OwnedFd>,
 }
 
 impl TmpImages {
@@ -63,18 +61,13 @@ impl TmpImages {
             nodes,
             control,
             templates: Vec::new(),
-            ready: Vec::new(),
-            ready_bytes: 0,
+            ready: ReadyImages::new(),
         })
     }
 
     /// A file system of the size, mounted nowhere yet, whose root folder is the sandbox user's.
     pub(crate) fn take(&mut self, size_bytes: u64, owner: (u32, u32)) -> Result<OwnedFd, Failure> {
-        if self.ready_bytes != size_bytes {
-            self.ready.clear();
-            self.ready_bytes = size_bytes;
-        }
-        let mount = match self.ready.pop() {
+        let mount = match self.ready.take(size_bytes) {
             Some(mount) => mount,
             None => self.make(size_bytes)?,
         };
@@ -90,18 +83,20 @@ impl TmpImages {
         Ok(mount)
     }
 
-    /// Whether fewer images are ready than should be.
+    /// Whether there is something to prepare.
     pub(crate) fn wants_refill(&self) -> bool {
-        self.ready_bytes != 0 && self.ready.len() < READY_MAX
+        self.ready.due().is_some()
     }
 
-    /// Makes one image ahead. Failing is no loss: the next `take` will tell.
+    /// Makes one image ahead, or lets go of one. Failing is no loss: the next `take` will tell.
     pub(crate) fn refill(&mut self) {
-        if self.wants_refill() {
-            match self.make(self.ready_bytes) {
-                Ok(mount) => self.ready.push(mount),
-                Err(_) => self.ready_bytes = 0,
-            }
+        match self.ready.due() {
+            Some(Due::Make(size_bytes)) => match self.make(size_bytes) {
+                Ok(mount) => self.ready.add(size_bytes, mount),
+                Err(_) => self.ready.give_up(size_bytes),
+            },
+            Some(Due::Drop) => self.ready.drop_one(),
+            None => {}
         }
     }
 

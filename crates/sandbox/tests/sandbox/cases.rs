@@ -270,6 +270,10 @@ pub(crate) const ALL: &[Case] = &[
         many::forty_at_once_leave_nothing,
     ),
     (
+        "disks_of_several_sizes_are_kept_ready",
+        many::disks_of_several_sizes_are_kept_ready,
+    ),
+    (
         "a_sandbox_for_nobody_is_destroyed",
         many::a_sandbox_for_nobody_is_destroyed,
     ),

@@ -51,6 +51,37 @@ pub(super) fn forty_at_once_leave_nothing() {
     });
 }
 
+/// Disks that are kept ready of each size.
+const READY_OF_A_SIZE: usize = 4;
+
+pub(super) fn disks_of_several_sizes_are_kept_ready() {
+    place::with(|place| async move {
+        if !place.has_disks() {
+            return;
+        }
+        for tmp_mb in [600, 700] {
+            let sandbox = place.sandbox_of(lambkin_sandbox::Spec {
+                tmp_bytes: tmp_mb << 20,
+                ..place.spec()
+            });
+            sandbox.await.sandbox.destroy().await;
+        }
+        let wanted = 3 * READY_OF_A_SIZE;
+        wait(Duration::from_secs(5), "with the trial's, three", || {
+            place.traces().loops.len() == wanted
+        });
+        let sandbox = place.sandbox_of(lambkin_sandbox::Spec {
+            tmp_bytes: 800 << 20,
+            ..place.spec()
+        });
+        let inside = sandbox.await;
+        wait(Duration::from_secs(5), "the oldest give way", || {
+            place.traces().loops.len() == wanted + 1
+        });
+        inside.sandbox.destroy().await;
+    });
+}
+
 fn uid(pid: u32) -> u32 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
     let uids = status
