@@ -34,6 +34,9 @@ use crate::talk::Talk;
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Killing is done by the kernel; a process that waits for a disk delays it.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
+/// From the wish to the removal of its groups. The spawner ends a thousand within it, one after the other, as when all
+/// environments go at once. Who takes longer hangs, and must not keep its place for ever.
+const DESTROY_TIMEOUT: Duration = Duration::from_secs(60);
 /// The table of descriptors was full when they came.
 const LOST: &str = "take over a sandbox's descriptors (raise the server's limit of open files)";
 
@@ -339,14 +342,23 @@ impl Sandbox {
         self.meter.iter().for_each(Meter::rest);
     }
 
-    /// Kills the sandbox and resolves when no process, cgroup or mount of it is left.
+    /// Kills the sandbox and resolves when no process, cgroup or mount of it is left, or after a minute: then it is
+    /// dropped with a warning, and the spawner goes on alone.
     pub async fn destroy(mut self) {
-        let asked = self.link.ask(What::Destroy { sandbox: self.id }, &[]).await;
+        let what = What::Destroy { sandbox: self.id };
+        let asked = tokio::time::timeout(DESTROY_TIMEOUT, self.link.ask(what, &[])).await;
+        self.talk.end().await;
+        let Ok(asked) = asked else {
+            return tracing::warn!(
+                "a sandbox is not gone {} s after its end was asked for: a process in it waits for the machine, or \
+                 the spawner does; nobody waits for it any more",
+                DESTROY_TIMEOUT.as_secs()
+            );
+        };
         if let (Err(_), Some(freezer)) = (asked, self.freezer()) {
             // Without a spawner the kernel has killed it already, which a frozen process does not hear.
             let _ = freezer.thaw();
         }
-        self.talk.end().await;
         self.destroyed = true;
     }
 

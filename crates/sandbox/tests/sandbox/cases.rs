@@ -274,6 +274,10 @@ pub(crate) const ALL: &[Case] = &[
         many::disks_of_several_sizes_are_kept_ready,
     ),
     (
+        "nobody_waits_for_ever_for_an_end",
+        ends::nobody_waits_for_ever,
+    ),
+    (
         "a_sandbox_for_nobody_is_destroyed",
         many::a_sandbox_for_nobody_is_destroyed,
     ),

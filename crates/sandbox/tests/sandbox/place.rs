@@ -60,11 +60,18 @@ pub(crate) fn serve<F: Future<Output = ()>>(
     folder: TempDir,
     case: impl FnOnce(Place) -> F,
 ) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    serve_on(runtime.worker_threads(2), process, folder, case);
+}
+
+/// The same on a runtime of the case's choice.
+pub(crate) fn serve_on<F: Future<Output = ()>>(
+    runtime: &mut tokio::runtime::Builder,
+    process: SpawnerProcess,
+    folder: TempDir,
+    case: impl FnOnce(Place) -> F,
+) {
+    let runtime = runtime.enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let missing = process.missing().to_vec();
         let pid = spawner_pid();

@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use lambkin_sandbox::{Error, Event};
+use lambkin_sandbox::{Error, Event, SpawnerProcess};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::mode::Mode;
 use crate::outside::{Traces, any_alive, wait};
@@ -57,11 +58,7 @@ pub(super) fn of_the_spawner() {
         let inside = place.sandbox().await;
         inside.start("while true; do :; done").await;
         let before = place.traces().processes;
-        let pid = i32::try_from(place.pid)
-            .ok()
-            .and_then(rustix::process::Pid::from_raw);
-        rustix::process::kill_process(pid.expect("a process"), rustix::process::Signal::KILL)
-            .expect("killed");
+        signal(place.pid, Signal::KILL);
         place.spawner.gone().await;
         assert_eq!(inside.sandbox.event().await, Event::Gone);
         assert!(matches!(
@@ -74,4 +71,45 @@ pub(super) fn of_the_spawner() {
             traces.processes.is_empty() && traces.loops.is_empty() && !any_alive(&before)
         });
     });
+}
+
+/// A spawner that hangs, or a process that the kernel cannot end, holds up whoever waits for an end for a minute.
+pub(super) fn nobody_waits_for_ever() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let process = SpawnerProcess::start(&place::config(&folder)).expect("a spawner");
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    place::serve_on(&mut runtime, process, folder, |place| async move {
+        let sandbox = place.sandbox().await.sandbox;
+        let stopped = Stopped::new(place.pid);
+        tokio::time::pause();
+        sandbox.destroy().await;
+        tokio::time::resume();
+        assert!(!place.traces().processes.is_empty());
+        drop(stopped);
+        wait(Duration::from_secs(5), "it goes on alone", || {
+            place.traces().processes.is_empty()
+        });
+        place.sandbox().await.sh("true").await;
+    });
+}
+
+/// Goes on when this is dropped, as it would not hear that its server has ended.
+struct Stopped(u32);
+
+impl Stopped {
+    fn new(process: u32) -> Self {
+        signal(process, Signal::STOP);
+        Self(process)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        signal(self.0, Signal::CONT);
+    }
+}
+
+fn signal(process: u32, signal: Signal) {
+    let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
+    kill_process(pid.expect("a process"), signal).expect("signalled");
 }
