@@ -9,6 +9,9 @@ use lambkin_sandbox::Exit;
 use std::borrow::Cow;
 use std::time::Duration;
 
+/// SIGKILL: by us, by the kernel for want of memory, or by whoever else may.
+pub(crate) const KILLED: i32 = 9;
+
 /// A failed invocation or INIT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -72,7 +75,7 @@ impl Failure {
                 format!("Task timed out after {:.2} seconds", limit.as_secs_f64())
             }
             Self::Exited(exit) => exit_text(*exit),
-            Self::OutOfMemory => exit_text(Some(Exit::Signal(9))),
+            Self::OutOfMemory => exit_text(Some(Exit::Signal(KILLED))),
             Self::InvalidEntrypoint { program, errno } => {
                 format!("fork/exec {program}: {}", errno_text(*errno))
             }

@@ -33,8 +33,9 @@ pub(crate) struct Memory {
     reading: Mutex<Option<Reading>>,
 }
 
+/// What there was at one time, and what has been taken of it since.
 #[derive(Clone, Copy, Debug)]
-struct Reading {
+pub(crate) struct Reading {
     at: Instant,
     available_bytes: u64,
     admitted_since: u64,
@@ -77,19 +78,15 @@ impl Memory {
         short_of
     }
 
-    /// Reads again, at a time when nobody waits, unless somebody just has.
-    pub(crate) fn look(&self) {
-        self.look_now();
-    }
-
     /// Whether less than twice of what is to stay free and what the last environment may use is there: soon others
     /// would have to end.
     pub(crate) fn is_scarce(&self) -> bool {
         let wanted_bytes = self.wanted_bytes.load(Ordering::Relaxed);
-        !self.look_now().has_plenty(wanted_bytes, self.reserve_bytes)
+        !self.look().has_plenty(wanted_bytes, self.reserve_bytes)
     }
 
-    fn look_now(&self) -> Reading {
+    /// Reads again, at a time when nobody waits, unless somebody just has.
+    pub(crate) fn look(&self) -> Reading {
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = reading.filter(|reading| reading.at.elapsed() < READING_AGE_MAX);
         *reading.insert(fresh.unwrap_or_else(|| Reading::now(&self.groups)))

@@ -7,7 +7,7 @@ use super::obtain::Presence;
 use super::output::Output;
 use super::slot::{Bereft, Duty, LOOK};
 use super::{Environment, init_millicores};
-use crate::failure::Failure;
+use crate::failure::{Failure, KILLED};
 use crate::invocation::now;
 use crate::log::Phase;
 use crate::start::Clock;
@@ -25,8 +25,6 @@ const KILL_TIMEOUT: Duration = Duration::from_millis(300);
 const INIT_ERROR_GRACE: Duration = Duration::from_millis(100);
 /// How long an invocation that was just taken may take to arrive.
 const HANDOFF_TIMEOUT: Duration = Duration::from_secs(1);
-/// SIGKILL.
-const KILLED: i32 = 9;
 
 /// Owns one environment.
 pub(super) struct Owner {

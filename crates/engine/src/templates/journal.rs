@@ -6,9 +6,9 @@
 //! It is bounded as an environment's log is.
 
 use super::loading::NotLoaded;
-use super::register::{KILLED, Unfit};
+use super::register::Unfit;
 use crate::environment::{Host, Output, Supply, origin, stream_name};
-use crate::failure::Failure;
+use crate::failure::{Failure, KILLED};
 use crate::invocation::now;
 use crate::log::{Beginning, Phase, Recorder};
 use crate::runtimes::Launch;

@@ -3,11 +3,11 @@
 //! Refuses: what becomes of it (`register`), who loads when (`turns`).
 
 use super::journal::Journal;
-use super::register::{KILLED, Unfit};
+use super::register::Unfit;
 use super::{Lineage, Template};
 use crate::compiled;
 use crate::environment::{Host, Output, of_template};
-use crate::failure::Failure;
+use crate::failure::{Failure, KILLED};
 use crate::reserve::Recipe;
 use crate::runtimes::Launch;
 use lambkin_model::Function;

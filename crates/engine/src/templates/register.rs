@@ -7,7 +7,7 @@
 //! ```
 //! Refuses: what a template is.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, KILLED};
 use lambkin_model::{Function, FunctionName, Version};
 use lambkin_sandbox::{Exit, is_the_machines};
 use rustix::io::Errno;
@@ -20,9 +20,6 @@ use tokio::time::Instant;
 const PAUSE: Duration = Duration::from_secs(30);
 /// The longest one.
 const PAUSE_MAX: Duration = Duration::from_secs(3_600);
-
-/// SIGKILL: by the kernel for want of memory, or by whoever else may.
-pub(super) const KILLED: i32 = 9;
 
 /// Whether what keeps a version from being cloned may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
