@@ -350,6 +350,44 @@ def test_node_failures(deploy, invoke, case):
     assert invoke(name, {"ok": 1})["Json"] == "fine"
 
 
+NODE_LEFT_BEHIND = """
+const floating = () => { throw new Error('floating'); };
+const ways = {
+  nothing: () => {},
+  rejections: async () => { Promise.reject(new Error('floating')); Promise.reject(new Error('too')); },
+  immediate: () => setImmediate(floating),
+  tick: () => process.nextTick(floating),
+  exit: () => setImmediate(() => process.exit(0)),
+};
+let events = 0;
+const answer = async (way) => {
+  ways[way]();
+  const pad = way === 'rejections' ? 'x'.repeat(5 << 20) : '';
+  return `${++events}${pad}`;
+};
+exports.handler = answer;
+exports.streams = awslambda.streamifyResponse(async (way, out, context) => {
+  context.callbackWaitsForEmptyEventLoop = false;
+  out.end(JSON.stringify(await answer('nothing')));
+  if (way !== 'nothing') await new Promise((sent) => out.on('finish', sent));
+  ways[way]();
+});
+"""
+
+
+@pytest.mark.parametrize("runtime,handler", [("node", "handler"), ("node", "streams"), ("nodejs24.x", "handler")])
+def test_what_fails_after_the_answer_of_node_fails_no_invoke(server, deploy, invoke, runtime, handler):
+    name = deploy({"index.js": NODE_LEFT_BEHIND}, runtime=runtime, handler=f"index.{handler}")
+    for way in ["rejections", "immediate", "tick", "exit"]:
+        seen = [invoke(name, event) for event in ["nothing", way, "nothing"]]
+        assert [answer.get("FunctionError") for answer in seen] == [None] * 3, (way, [a["Raw"][:200] for a in seen])
+        # The process has ended in between, and what it left is in the log.
+        assert [answer["Json"].rstrip("x") for answer in seen] == ["1", "2", "1"], way
+        invoke(name, "exit")
+    if runtime == "node":
+        assert_logged(server, name, '\tERROR\tUnhandled Promise Rejection \t{"errorType":"Runtime.UnhandledPromiseRejection"')
+
+
 NODE_CALLBACKS = {
     "waits": ("(e, c, done) => { setTimeout(() => console.log('later'), 50); done(null, 'x'); }", "x", True),
     "waits not": ("(e, c, done) => { c.callbackWaitsForEmptyEventLoop = false; "

@@ -45,6 +45,7 @@ async function main() {
   defineGlobals(modern, invokeStore);
   if (modern) current.requestId = invokeStore.getRequestId();
   else watchProcess();
+  process.on('exit', () => api.lingerSync());
   compiled.use();
   start.begin();
   try {
@@ -69,7 +70,7 @@ function watchProcess() {
     logFailure(what, error);
     const exit = () => process.exit(exitCode);
     if (current.requestId === undefined) return failInit(error, exitCode);
-    if (api.isIdle) return exit();
+    if (api.isIdle) return api.end(exit);
     if (breakStream) return breakStream(error, exit);
     const report = errors.describe(error);
     api.failAndEnd(current.requestId, JSON.stringify(report), report.errorType, exit);
@@ -202,9 +203,9 @@ async function invokeStreaming(id, headers, body) {
     response.fail(error);
   }
   await sent;
-  breakStream = null;
+  breakStream = (_error, done) => done();
   whenIdle = () => {};
-  if (modern || !context.callbackWaitsForEmptyEventLoop) return api.next(onEvent);
+  if (modern || !context.callbackWaitsForEmptyEventLoop) return setImmediate(() => api.next(onEvent));
   whenIdle = () => {
     whenIdle = () => {};
     api.next(onEvent);

@@ -1,22 +1,29 @@
 // The Runtime API's client: HTTP/1.1 over one connection that stays open, on `net` alone.
 //
-// An answer and the request for the next event leave in one packet. While the function's code runs the
-// socket does not keep the event loop alive: an empty loop is how Lambda knows that a handler is done.
+// An answer leaves at once, the request for the next event after all that the function has left to run right away: what
+// fails there ends the process before it has an event. While the function's code runs the socket does not keep the
+// event loop alive: an empty loop is how Lambda knows that a handler is done.
 'use strict';
 
+// The function may change them later.
+const { readSync } = require('fs');
+const { setImmediate } = globalThis;
 const net = require('net');
 
 const VERSION = '/2018-06-01/runtime';
 const NEXT = `GET ${VERSION}/invocation/next HTTP/1.1\r\nHost: runtime\r\n\r\n`;
 const TRAILERS = ['Lambda-Runtime-Function-Error-Type', 'Lambda-Runtime-Function-Error-Body'];
+// How long a process that ends stays for its last answer.
+const TAKEN_MILLIS_MAX = 1000;
 // What may stand in a header; a function's error may have any name.
 const PLAIN = /^[\x21-\x7e][\x20-\x7e]*$/;
 
 class RuntimeApi {
   #open;
   #socket;
-  // Who waits for an answer, first asked first.
+  // Who waits for an answer, first asked first; the last may be one whose request is still to be sent.
   #waiting = [];
+  #isEnding = false;
   #received = [];
   #receivedBytes = 0;
   #head = null;
@@ -51,6 +58,22 @@ class RuntimeApi {
     this.#postAndNext(`/invocation/${id}/error`, body, errorType, onEvent);
   }
 
+  // Asks for no further event. Calls back when the last answer has been taken.
+  end(onTaken) {
+    this.#isEnding = true;
+    if (this.#waiting.length === 1) onTaken();
+    else this.#waiting[0] = onTaken;
+  }
+
+  // Stays until the last answer has been taken: the end of the process must not be heard of before it.
+  lingerSync() {
+    if (!this.isIdle || this.#waiting.length === 1) return;
+    const { fd } = this.#socket._handle ?? {};
+    for (let millis = 0; fd >= 0 && millis < TAKEN_MILLIS_MAX && !isReadable(fd); millis += 1) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+
   // The last words of an invoke whose process ends after them.
   failAndEnd(id, body, errorType, onSent) {
     this.#send(post(`/invocation/${id}/error`, body, errorType), [onSent]);
@@ -83,7 +106,10 @@ class RuntimeApi {
 
   #postAndNext(path, body, errorType, onEvent) {
     // A refusal (the body is too large, the invoke has timed out) has been told to the caller by Lambda.
-    this.#send(post(path, body, errorType) + NEXT, [() => {}, asEvent(onEvent)]);
+    this.#send(post(path, body, errorType), [() => {}, asEvent(onEvent)]);
+    const socket = this.#socket; // another one is asked when it is made
+    // Not taken back by `clearImmediate`: after a throw in another one Node.js stumbles over it for ever.
+    setImmediate(() => this.#isEnding || socket.write(NEXT));
   }
 
   #connect() {
@@ -106,7 +132,7 @@ class RuntimeApi {
     const last = this.#waiting.pop();
     if (last === undefined) return;
     if (!last.event) process.exit(1);
-    this.#waiting = [];
+    for (const waiter of this.#waiting.splice(0)) waiter();
     this.#received = [];
     this.#receivedBytes = 0;
     this.#head = null;
@@ -162,6 +188,15 @@ class RuntimeApi {
 function connect(address) {
   const colon = address.lastIndexOf(':');
   return net.connect({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)), noDelay: true });
+}
+
+// Takes what there is to read, or the end.
+function isReadable(fd) {
+  try {
+    return readSync(fd, Buffer.alloc(1)) >= 0;
+  } catch (error) {
+    return error.code !== 'EAGAIN';
+  }
 }
 
 function asEvent(onEvent) {
