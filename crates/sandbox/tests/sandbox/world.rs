@@ -10,6 +10,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use lambkin_sandbox::{Connect, HandedIn, NetworkRequest, Sandbox, SpawnerProcess};
 use rustix::fs::{OFlags, fcntl_setfl};
@@ -83,7 +84,16 @@ fn ask<T>(family: AddressFamily, what: libc::c_ulong, request: &T) -> io::Result
 
 /// Sends back whatever comes, to anybody.
 pub(crate) async fn echo(address: impl Into<SocketAddr>) -> SocketAddr {
-    let listener = TcpListener::bind(address.into()).await.expect("an address");
+    let address = address.into();
+    let listener = loop {
+        match TcpListener::bind(address).await {
+            // The kernel makes an address of IPv6 ready a moment after it was given.
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            bound => break bound.expect("an address"),
+        }
+    };
     let address = listener.local_addr().expect("its address");
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
