@@ -32,6 +32,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// Every process that this one may signal: all of its name space but itself.
 const EVERYBODY: nix::unistd::Pid = nix::unistd::Pid::from_raw(-1);
 
+/// Commands between two looks at all else, above all at who has ended.
+const COMMANDS_AT_ONCE: usize = 64;
+
 /// What way to the network the programs have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Programs {
@@ -202,25 +205,22 @@ impl Init {
         Ok(ready.map(|(source, _)| source).collect())
     }
 
-    /// Obeys the next command, and breaks off where there will be none.
+    /// Obeys what has come, so that answers do not pile up behind the questions of a round, and breaks off where nothing
+    /// will come any more.
     fn hear(&mut self) -> io::Result<ControlFlow<()>> {
-        loop {
+        for _ in 0..COMMANDS_AT_ONCE {
             match control::receive() {
                 Received::Command(command, sent) => {
-                    // The next one is on its way.
-                    let goes_on = matches!(command, Command::Socket { .. });
                     let obeyed = self.obey(command, sent);
                     if self.told(obeyed)?.is_break() {
                         return Ok(ControlFlow::Break(()));
                     }
-                    if !goes_on {
-                        return Ok(ControlFlow::Continue(()));
-                    }
                 }
-                Received::Nothing => return Ok(ControlFlow::Continue(())),
+                Received::Nothing => break,
                 Received::End => return Ok(ControlFlow::Break(())),
             }
         }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Breaks off where nobody hears any more how things went, which is no reason to end clones.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use lambkin_init::message::{Command, Connected, Report};
@@ -159,6 +160,20 @@ impl Shared {
         Some((connect.id, outcome))
     }
 
+    /// Whether that was the last word.
+    fn take(&self, told: Option<Told>) -> bool {
+        let mut inbox = self.inbox();
+        let matter = inbox.put(told);
+        let gone = inbox.gone;
+        drop(inbox);
+        self.teller(matter).notify_waiters();
+        if gone {
+            self.of_life.notify_waiters();
+            self.of_network.notify_waiters();
+        }
+        gone
+    }
+
     fn teller(&self, matter: Matter) -> &Notify {
         match matter {
             Matter::Life => &self.of_life,
@@ -178,27 +193,46 @@ fn poll_for(control: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>
     Ok(control?)
 }
 
+/// An answer on its way to pid 1.
+type Answering = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Goes on while an answer waits for room: pid 1 makes room when its own words are taken, and not before.
 async fn read(shared: Arc<Shared>) {
+    let mut answering: Option<Answering> = None;
     loop {
         let receive = |control: &OwnedFd| protocol::receive::<Report>(control);
-        let report = shared.control.async_io(Interest::READABLE, receive).await;
-        let report = report.ok().flatten();
+        let report = tokio::select! {
+            biased;
+            () = finish(&mut answering), if answering.is_some() => {
+                answering = None;
+                continue;
+            }
+            report = shared.control.async_io(Interest::READABLE, receive) => report.ok().flatten(),
+        };
         let told = report.and_then(|(report, sent)| Told::of(report, sent));
-        if let Some((id, outcome)) = shared.promptly(told.as_ref()) {
-            // Waits for room, so that one who takes no answers asks for no more. If pid 1 is gone, it is read next.
-            let _ = shared.connected(id, outcome).await;
+        // Behind one that waits, those that follow are for whoever takes requests.
+        if answering.is_none()
+            && let Some((id, outcome)) = shared.promptly(told.as_ref())
+        {
+            answering = Some(answer(Arc::clone(&shared), id, outcome));
             continue;
         }
-        let mut inbox = shared.inbox();
-        let matter = inbox.put(told);
-        let gone = inbox.gone;
-        drop(inbox);
-        shared.teller(matter).notify_waiters();
-        if gone {
-            shared.of_life.notify_waiters();
-            shared.of_network.notify_waiters();
+        if shared.take(told) {
             return;
         }
+    }
+}
+
+fn answer(shared: Arc<Shared>, id: u32, outcome: Result<HandedIn, i32>) -> Answering {
+    Box::pin(async move {
+        // If pid 1 is gone, it is read next.
+        let _ = shared.connected(id, outcome).await;
+    })
+}
+
+async fn finish(answering: &mut Option<Answering>) {
+    if let Some(answering) = answering {
+        answering.await;
     }
 }
 
@@ -206,6 +240,7 @@ async fn read(shared: Arc<Shared>) {
 mod tests {
     use super::*;
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    use std::time::Duration;
 
     /// More than the kernel keeps for one who does not read.
     const COMMANDS: u32 = 64;
@@ -246,5 +281,52 @@ mod tests {
         let ((), heard) = tokio::join!(send_all, hear_all);
         assert_eq!(heard, (0..COMMANDS).collect::<Vec<_>>());
         assert_eq!(*sent.lock().unwrap(), COMMANDS);
+    }
+
+    /// More bytes than the kernel keeps, and no more requests than a sandbox may have.
+    const QUERIES: u32 = 64;
+
+    #[tokio::test]
+    async fn who_waits_for_room_hears_what_is_said_meanwhile() {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let talk = Talk::begin(ours).unwrap();
+        talk.answer_promptly(Box::new(|_| Some(Err(libc::EACCES))));
+        // Until there is no room for an answer.
+        let message = vec![0; 64];
+        let command = Command::Answer { id: 0, message };
+        while protocol::send(talk.shared.control.get_ref(), &command, &[]).is_ok() {}
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let destination = socket.local_addr().unwrap();
+        let connect = Report::Connect { id: 7, destination };
+        protocol::send(&theirs, &connect, &[socket.as_fd()]).unwrap();
+        let say_all = async {
+            for id in 0..QUERIES {
+                let query = Report::Query {
+                    id,
+                    over_tcp: true,
+                    message: vec![0; BYTES],
+                };
+                while protocol::send(&theirs, &query, &[]).is_err() {
+                    tokio::task::yield_now().await;
+                }
+            }
+        };
+        let said = tokio::time::timeout(Duration::from_secs(5), say_all).await;
+        said.expect("all of it");
+        let is_answer = |command: &Command| matches!(command, Command::Connected { id: 7, .. });
+        let heard = async {
+            loop {
+                match protocol::receive::<Command>(&theirs) {
+                    Ok(Some((command, _))) if is_answer(&command) => return,
+                    Ok(Some(_)) => {}
+                    _ => tokio::task::yield_now().await,
+                }
+            }
+        };
+        let heard = tokio::time::timeout(Duration::from_secs(5), heard).await;
+        heard.expect("the answer");
+        assert_eq!(talk.shared.inbox().requests.len(), QUERIES as usize);
     }
 }
