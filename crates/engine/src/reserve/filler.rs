@@ -1,6 +1,7 @@
 //! The task that makes what is lacking: one sandbox at a time, and none while somebody waits for an environment.
 
 use super::Ready;
+use super::shelves::next;
 use crate::environment::Host;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,15 +56,10 @@ async fn make_what_lacks(host: &Host) {
     loop {
         host.reserve.until_nobody_waits(PAUSE).await;
         host.memory.look();
-        let lack = host.reserve.shelves().lack();
-        let Some((recipe, bytes)) = lack else {
+        let has_room = || host.has_room_for(EXPECTED_BYTES);
+        let Some((recipe, gone)) = next(|| host.reserve.shelves(), has_room) else {
             return;
         };
-        // That counts as taken for a while: asked when one is made, and not before.
-        if !host.has_room_for(EXPECTED_BYTES) {
-            return;
-        }
-        let gone = host.reserve.shelves().make_room(bytes);
         drop(gone);
         match Ready::make(&host.reserve.spawner, &recipe).await {
             Ok(ready) => {

@@ -8,7 +8,7 @@ use super::{Aside, Ready, Recipe};
 use lambkin_model::FunctionName;
 use std::collections::VecDeque;
 use std::collections::hash_map::{Entry, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// Of one recipe: an eighth of a burst of 64, and what a small machine makes in half a second.
@@ -28,6 +28,18 @@ pub(super) struct Shelves {
     aside: Aside,
     recipes: HashMap<FunctionName, Arc<Recipe>>,
     shelves: HashMap<Arc<Recipe>, Shelf>,
+}
+
+/// The recipe by which one is to be made, if the machine has room, and what has to go for it. The machine is asked when
+/// one lacks, as what it grants counts as taken; and outside of the lock, as it counts what is here.
+pub(super) fn next<'s>(
+    shelves: impl Fn() -> MutexGuard<'s, Shelves>,
+    has_room: impl FnOnce() -> bool,
+) -> Option<(Arc<Recipe>, Vec<Ready>)> {
+    let lack = shelves().lack();
+    let (recipe, bytes) = lack.filter(|_| has_room())?;
+    let gone = shelves().make_room(bytes);
+    Some((recipe, gone))
 }
 
 struct Shelf {
@@ -103,7 +115,7 @@ impl Shelves {
     }
 
     /// The recipe that lacks one most urgently, if there is room for it or can be, and what one takes.
-    pub(super) fn lack(&self) -> Option<(Arc<Recipe>, u64)> {
+    fn lack(&self) -> Option<(Arc<Recipe>, u64)> {
         let now = Instant::now();
         let lacking = self.shelves.iter().filter(|(_, shelf)| shelf.lacks(now));
         let lacking = lacking.max_by_key(|(_, shelf)| (shelf.ready.is_empty(), shelf.needed));
@@ -119,7 +131,7 @@ impl Shelves {
     }
 
     /// What has to go for one that takes so much.
-    pub(super) fn make_room(&mut self, bytes: u64) -> Vec<Ready> {
+    fn make_room(&mut self, bytes: u64) -> Vec<Ready> {
         self.shrink(self.room().saturating_sub(bytes), ALL_MAX - 1)
     }
 
@@ -278,6 +290,7 @@ mod tests {
     use super::*;
     use crate::runtimes::Launch;
     use lambkin_sandbox::Root;
+    use std::sync::Mutex;
 
     const MANY: u64 = EXPECTED_BYTES * 100;
 
@@ -365,6 +378,17 @@ mod tests {
         assert_eq!(lacking(&shelves), None);
         shelves.shelves.get_mut(&recipe(256)).unwrap().not_before -= AFTER_FAILURE;
         assert_eq!(lacking(&shelves), Some(recipe(256)));
+    }
+
+    #[test]
+    fn the_machine_is_asked_for_room_when_one_lacks_and_not_before() {
+        let shelves = Mutex::new(Shelves::new(MANY, Aside::default()));
+        let lock = || shelves.lock().unwrap();
+        assert!(next(lock, || panic!("nothing lacks")).is_none());
+        lock().serve(&name("f"), &recipe(128));
+        assert!(next(lock, || false).is_none());
+        let is_free = || shelves.try_lock().is_ok();
+        assert_eq!(next(lock, is_free).unwrap().0, recipe(128));
     }
 
     #[test]
