@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from botocore.exceptions import ClientError
 from conftest import Deployer
@@ -162,5 +165,52 @@ def test_what_rests_makes_room_for_what_is_wanted(tmp_path):
         assert len(copies(second, 36, 6)) == 36
         # The longest at rest had to go for it.
         assert copies(first, 8, 0.5) == latest and len(latest) == 8
+    finally:
+        assert server.stop() == 0
+
+
+# Takes more memory than an interpreter does, and its time over it.
+LARGE = """
+import time
+held = b'x' * (300 << 20)
+time.sleep(0.3)
+def handler(event, context):
+    time.sleep(2)
+"""
+ROOM_MIB = 1_400
+
+
+def test_a_burst_of_a_function_that_nobody_knows_leaves_the_reserve_alone(tmp_path):
+    """Room for three: what is still loading counts as all that it may take."""
+    available = int(re.search(r"MemAvailable: +(\d+)", Path("/proc/meminfo").read_text())[1]) >> 10
+    server = Server(tmp_path, "--allow-nearest-runtime", "--memory-reserve-mib", str(available - ROOM_MIB),
+                    "--pool-memory-mib", "0").start()
+    try:
+        client = server.client()
+        name = Deployer(client)({"index.py": LARGE}, MemorySize=512)
+
+        def call(_):
+            try:
+                told = client.invoke(FunctionName=name)
+                return told.get("FunctionError", "served")
+            except ClientError as error:
+                return error.response["Error"]["Code"]
+
+        with ThreadPoolExecutor(10) as pool:
+            answers = Counter(pool.map(call, range(10)))
+        assert set(answers) == {"served", "TooManyRequestsException"}, answers
+        # Others use the machine's memory, too.
+        assert 1 <= answers["served"] <= 5, answers
+    finally:
+        assert server.stop() == 0
+
+
+def test_what_rests_leaves_its_user_to_what_is_wanted(tmp_path):
+    server = Server(tmp_path, "--allow-nearest-runtime", "--sandbox-uids", "6").start()
+    try:
+        deploy = Deployer(server.client())
+        for name in [deploy({"index.py": BARRIER}, MemorySize=128) for _ in range(9)]:
+            told = server.client().invoke(FunctionName=name, Payload=b'{"hold": 0}')
+            assert "FunctionError" not in told
     finally:
         assert server.stop() == 0

@@ -84,6 +84,8 @@ pub struct Config {
     pub snap_start: Cloning,
     /// Bytes of unpacked code kept in memory; least recently used goes first.
     pub code_cache_bytes_max: u64,
+    /// Users that sandboxes have, where each has its own.
+    pub users_max: usize,
     /// The network of functions.
     pub egress: egress::Config,
 }
@@ -110,6 +112,15 @@ fn environments_max(concurrency: u32, datagrams: bool) -> usize {
         );
     }
     most
+}
+
+/// Users that environments leave to what unpacks, compiles or is cloned, where there are many.
+const OTHER_USERS: usize = 16;
+
+/// Of so many users, those that environments may have.
+fn users_of_environments(users_max: usize) -> usize {
+    let others = OTHER_USERS.min(users_max.div_ceil(2));
+    users_max.saturating_sub(others).max(1)
 }
 
 /// As the operator says, or one part in twenty of what the machine has.
@@ -140,6 +151,10 @@ impl Engine {
         let admission = Admission::new(limits.concurrent_executions);
         let rules = Arc::new(PresentRules::default());
         let datagrams = spawner.isolation().datagrams;
+        let users = match spawner.isolation().users {
+            lambkin_sandbox::Users::Own => users_of_environments(config.users_max),
+            lambkin_sandbox::Users::Shared => usize::MAX,
+        };
         let reserve = Reserve::new(spawner.clone(), pool_bytes_max);
         let aside = reserve.aside().clone();
         let host = Arc::new(Host {
@@ -155,7 +170,7 @@ impl Engine {
             starts: RecentStarts::default(),
             memory: Memory::new(config.memory_reserve_bytes),
             swap: config.swap,
-            environments_max: environments_max(limits.concurrent_executions, datagrams),
+            environments_max: environments_max(limits.concurrent_executions, datagrams).min(users),
             idle_timeout: config.idle_timeout,
             launches: Launches::new(),
             owners: TaskTracker::new(),

@@ -307,6 +307,7 @@ fn engine_config(settings: &Settings, api: SocketAddr) -> lambkin_engine::Config
         swap: settings.swap.into(),
         snap_start: settings.snap_start.into(),
         code_cache_bytes_max: settings.code_cache_mib * MIB,
+        users_max: settings.sandbox_uids as usize,
         egress: lambkin_engine::egress::Config {
             api: settings.allow_api_from_functions.then_some(api),
             ..Default::default()

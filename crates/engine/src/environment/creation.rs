@@ -12,6 +12,7 @@ use crate::egress::Uplink;
 use crate::invocation::now;
 use crate::invoke::Error;
 use crate::log::{Beginning, Origin, Recorder};
+use crate::memory::Booking;
 use crate::pool::{Generation, Turn};
 use crate::reserve::Recipe;
 use crate::runtimes::Launch;
@@ -26,8 +27,13 @@ use std::time::Duration;
 const CREATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The whole life of one environment, from nothing to nothing.
-pub(crate) async fn boot(host: Arc<Host>, generation: Arc<Generation>, clock: Clock) {
-    if let Some(turn) = host.launches.turn(&generation).await {
+pub(crate) async fn boot(
+    host: Arc<Host>,
+    generation: Arc<Generation>,
+    clock: Clock,
+    booking: Booking,
+) {
+    if let Some(turn) = host.launches.turn(&generation, booking).await {
         let stillborn = live(&host, &generation, clock, turn.clone(), Means::Any).await;
         if let Some(clock) = stillborn {
             live(&host, &generation, clock, turn, Means::Plain).await;

@@ -54,7 +54,7 @@ use crate::failure::Failure;
 use crate::invocation::{Invocation, now};
 use crate::invoke::Answer;
 use crate::log::Phase;
-use crate::memory::Memory;
+use crate::memory::{Memory, Room};
 use crate::pool::{Generation, Launches, Turn};
 use crate::present_rules::PresentRules;
 use crate::reserve::Reserve;
@@ -107,10 +107,15 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// How many environments would have to end before the machine can bear one more with that much memory.
-    pub(crate) fn short_of(&self, memory_bytes: u64) -> usize {
-        let of_memory = self.memory.short_of(memory_bytes);
-        of_memory.max(usize::from(self.is_full()))
+    /// Room for one more with that much memory, of which it is expected to use so much.
+    pub(crate) fn book(&self, memory_bytes: u64, expected_bytes: u64) -> Room {
+        match (
+            self.memory.book(memory_bytes, expected_bytes),
+            self.is_full(),
+        ) {
+            (Room::Booked(_) | Room::Soon, true) => Room::After(1),
+            (room, _) => room,
+        }
     }
 
     /// Whether the machine can bear one more that no invocation waits for.
@@ -208,6 +213,7 @@ impl Environment {
             usage: self.sandbox.usage().ok(),
             network: self.uplink.take_usage(),
         };
+        self.generation.used(used.usage);
         let function = self.generation.function();
         let concluded = books.conclude(function, invocation, result, used, &self.host.store);
         books.flush(&self.host.store);

@@ -15,9 +15,12 @@ use super::{Pools, watch};
 use crate::environment::{Host, Slot, boot, cpu_millicores};
 use crate::invocation::Invocation;
 use crate::invoke::{Error, ThrottleReason};
+use crate::memory::{Booking, Room};
 use crate::start::{Clock, FunctionStarts};
 use bytes::Bytes;
 use lambkin_model::{Function, Qualifier, Start};
+use lambkin_sandbox::Usage;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -31,6 +34,8 @@ pub(crate) struct Generation {
     host: Arc<Host>,
     starts: Arc<FunctionStarts>,
     pools: Weak<Pools>,
+    /// The most memory that an environment of it has used by the end of an invoke; 0 before the first.
+    peak_bytes: AtomicU64,
     queue: Mutex<Queue>,
 }
 
@@ -55,6 +60,7 @@ impl Generation {
             host,
             starts,
             pools,
+            peak_bytes: AtomicU64::new(0),
             queue,
         }
     }
@@ -112,18 +118,21 @@ impl Generation {
             slot.begin(invocation);
         }
         for launched in 0..due.launches {
-            if !self.find_room() {
-                return self.refuse(due.launches - launched, now);
+            match self.find_room() {
+                Room::Booked(booking) => self.launch(due.asked, booking),
+                // They are looked after.
+                Room::Soon => return self.lock().give_back(due.launches - launched),
+                Room::After(_) => return self.refuse(due.launches - launched, now),
             }
-            self.launch(due.asked);
         }
     }
 
     /// Has an environment made that is in the books already.
-    fn launch(self: &Arc<Self>, asked: Instant) {
+    fn launch(self: &Arc<Self>, asked: Instant, booking: Booking) {
         let clock = Clock::begin(Start::Cold, asked);
         let host = Arc::clone(&self.host);
-        self.host.owners.spawn(boot(host, Arc::clone(self), clock));
+        let life = boot(host, Arc::clone(self), clock, booking);
+        self.host.owners.spawn(life);
     }
 
     /// There is no room for so many: those for whom none of the others is free in a moment cannot be served.
@@ -138,14 +147,16 @@ impl Generation {
         }
     }
 
-    /// Whether the machine has room for one more environment, or can have it at the cost of what rests.
-    fn find_room(&self) -> bool {
-        let short_of = self.host.short_of(self.memory_bytes());
-        short_of == 0
-            || self
-                .pools
-                .upgrade()
-                .is_some_and(|pools| pools.make_room(short_of))
+    /// Room for one more environment, if need be at the cost of what rests.
+    fn find_room(&self) -> Room {
+        let expected = self.expected_bytes();
+        let room = self.host.book(self.memory_bytes(), expected);
+        let Room::After(count) = room else {
+            return room;
+        };
+        let pools = self.pools.upgrade();
+        let made = pools.and_then(|pools| pools.make_room(count, expected));
+        made.map_or(room, Room::Booked)
     }
 
     // ---- those that wait ----
@@ -296,6 +307,22 @@ impl Generation {
         let empty = queue.is_empty();
         queue.retired |= empty;
         empty
+    }
+
+    /// What an environment of it has used.
+    pub(crate) fn used(&self, usage: Option<Usage>) {
+        let peak = usage.map_or(0, |usage| usage.memory_peak_bytes);
+        if peak > self.peak_bytes.load(Ordering::Relaxed) {
+            self.peak_bytes.fetch_max(peak, Ordering::Relaxed);
+        }
+    }
+
+    /// What one more is expected to use: as much as others have; all that it may, as long as that is not known.
+    fn expected_bytes(&self) -> u64 {
+        match self.peak_bytes.load(Ordering::Relaxed) {
+            0 => self.memory_bytes(),
+            peak => peak.min(self.memory_bytes()),
+        }
     }
 
     fn memory_bytes(&self) -> u64 {

@@ -10,6 +10,7 @@
 //! ```
 
 use super::Generation;
+use crate::memory::Booking;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -50,7 +51,11 @@ impl Launches {
     }
 
     /// Waits for a turn. None if the environment is not needed any more by then.
-    pub(crate) async fn turn(&self, generation: &Arc<Generation>) -> Option<Turn> {
+    pub(crate) async fn turn(
+        &self,
+        generation: &Arc<Generation>,
+        booking: Booking,
+    ) -> Option<Turn> {
         // The semaphore is never closed.
         let permit = Arc::clone(&self.turns).acquire_owned().await.ok()?;
         if !generation.still_needs_one() {
@@ -59,6 +64,7 @@ impl Launches {
         let turn = Turn(Arc::new(Held {
             since: Instant::now(),
             permit: Mutex::new(Some(permit)),
+            booking: Mutex::new(Some(booking)),
             generation: Arc::clone(generation),
         }));
         let held = Arc::downgrade(&turn.0);
@@ -79,6 +85,8 @@ pub(crate) struct Turn(Arc<Held>);
 struct Held {
     since: Instant,
     permit: Mutex<Option<OwnedSemaphorePermit>>,
+    /// Until the environment is ready, however long a turn is.
+    booking: Mutex<Option<Booking>>,
     generation: Arc<Generation>,
 }
 
@@ -86,22 +94,22 @@ impl Turn {
     /// The environment is ready. How long it took, which may be longer than a turn.
     pub(crate) fn end(&self) -> Duration {
         self.0.end();
+        drop(take(&self.0.booking));
         self.0.since.elapsed()
     }
 }
 
 impl Held {
     fn end(&self) {
-        let permit = self
-            .permit
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(permit) = permit {
+        if let Some(permit) = take(&self.permit) {
             drop(permit);
             self.generation.launched();
         }
     }
+}
+
+fn take<T>(held: &Mutex<Option<T>>) -> Option<T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 impl Drop for Held {

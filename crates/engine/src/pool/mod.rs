@@ -17,6 +17,7 @@ pub(crate) use relief::relieve;
 
 use crate::compiled;
 use crate::environment::{Host, Slot};
+use crate::memory::Booking;
 use crate::reserve::Recipe;
 use crate::start::FunctionStarts;
 use crate::templates::Templates;
@@ -53,8 +54,8 @@ impl Pools {
 
     /// Ends so many of what only waits: sandboxes of no function first, then the environments that have rested
     /// longest, whosever they are; where memory is what is wanted, those whose pages are out come last. Ends none if
-    /// that is not enough.
-    pub(crate) fn make_room(&self, count: usize) -> bool {
+    /// that is not enough; else the room is kept for what is expected to use so much.
+    pub(crate) fn make_room(&self, count: usize, expected_bytes: u64) -> Option<Booking> {
         let of_nobody = self.host.reserve.len();
         let mut resting = Vec::new();
         if of_nobody < count {
@@ -64,10 +65,10 @@ impl Pools {
             }
         }
         if of_nobody + resting.len() < count {
-            return false;
+            return None;
         }
         self.host.reserve.give_up(count);
-        self.host.memory.will_have(count);
+        let booking = self.host.memory.book_in_place(count, expected_bytes);
         let more = count.saturating_sub(of_nobody);
         for (_, generation, slot) in resting.into_iter().take(more) {
             // Somebody may have taken it just now.
@@ -75,7 +76,7 @@ impl Pools {
                 slot.close();
             }
         }
-        true
+        Some(booking)
     }
 
     /// All environments that rest, with the time since when, the longest first.

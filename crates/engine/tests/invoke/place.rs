@@ -102,6 +102,7 @@ impl Foundation {
             pool_bytes_max: Some(0),
             snap_start: lambkin_engine::Cloning::Published,
             code_cache_bytes_max: 64 * mebibyte,
+            users_max: 1_024,
             egress,
         };
         let engine = Engine::start(config, store, spawner, self.runtimes)

@@ -3,7 +3,8 @@
 use super::*;
 use crate::testing::invocation;
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
+use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -87,10 +88,14 @@ impl Place {
         pushing
     }
 
-    /// The kernel has done what it can.
-    fn end_push(&self) {
-        let asked = fs::read_to_string(self.reclaim());
-        assert_eq!(asked.unwrap(), BEFORE.to_string());
+    /// The kernel has done what it can, and leaves that in memory. Not before it was asked: what it is asked for follows
+    /// from what is in memory by then.
+    fn end_push(&self, left: &str) {
+        let mut reclaim = File::open(self.reclaim()).unwrap();
+        self.has_in_memory(left);
+        let mut asked = String::new();
+        reclaim.read_to_string(&mut asked).unwrap();
+        assert_eq!(asked, BEFORE.to_string());
     }
 
     fn reclaim(&self) -> PathBuf {
@@ -125,8 +130,7 @@ async fn a_push_closes_swap_behind_it_and_counts_by_what_has_left() {
         let place = Place::new().await;
         let pushing = place.push(BEFORE);
         assert!(!place.slot.may_be_pushed_out(), "it is on its way");
-        place.has_in_memory(after);
-        place.end_push();
+        place.end_push(after);
         let pushed = pushing.await.unwrap().unwrap().unwrap();
         assert_eq!(
             (pushed.before, pushed.after.to_string()),
@@ -146,8 +150,7 @@ async fn an_invocation_that_comes_meanwhile_finds_swap_closed_and_the_next_time_
     assert!(place.is_swap_closed(), "before anything runs");
     // It has run and stands still again, all before the kernel has noticed.
     freeze(&place.slot);
-    place.has_in_memory("1");
-    place.end_push();
+    place.end_push("1");
     assert!(pushing.await.unwrap().is_ok());
     assert!(place.is_swap_closed() && !place.slot.is_pushed_out());
     assert!(!place.slot.may_be_pushed_out(), "it ran a moment ago");
@@ -164,8 +167,7 @@ async fn an_end_that_comes_meanwhile_closes_swap_and_is_no_failure_of_the_push()
         place.is_swap_closed(),
         "the push keeps its group from going"
     );
-    place.has_in_memory("no number, as it is gone");
-    place.end_push();
+    place.end_push("no number, as it is gone");
     assert!(pushing.await.unwrap().unwrap().is_none());
     assert!(place.is_swap_closed() && !place.slot.is_pushed_out());
 }
@@ -174,8 +176,7 @@ async fn an_end_that_comes_meanwhile_closes_swap_and_is_no_failure_of_the_push()
 async fn a_push_that_fails_is_told_leaves_swap_closed_and_is_not_tried_again() {
     let place = Place::new().await;
     let pushing = place.push(BEFORE);
-    place.has_in_memory("no number");
-    place.end_push();
+    place.end_push("no number");
     assert!(pushing.await.unwrap().is_err());
     assert!(place.is_swap_closed() && !place.slot.is_pushed_out());
     assert!(!place.slot.may_be_pushed_out());
