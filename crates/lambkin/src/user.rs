@@ -1,6 +1,7 @@
 //! The unprivileged user that a server started as root becomes.
 
 use anyhow::{Context, bail};
+use std::ops::Range;
 
 /// Used where no user of the default name exists: a number that belongs to nobody needs no account.
 const NUMBER_WITHOUT_ACCOUNT: u32 = 9_550;
@@ -14,6 +15,22 @@ pub(crate) fn resolve(user: &str) -> anyhow::Result<(u32, u32)> {
         bail!("--user {user} is root; name an unprivileged user");
     }
     Ok(ids)
+}
+
+/// Refuses a user that environments run under as well. One that cannot be resolved is refused where it is needed.
+pub(crate) fn check_apart(user: &str, sandboxes: &Range<u32>) -> anyhow::Result<()> {
+    let Ok((uid, gid)) = resolve(user) else {
+        return Ok(());
+    };
+    if sandboxes.contains(&uid) || sandboxes.contains(&gid) {
+        bail!(
+            "user {user} has number {uid} and group {gid}, and environments run under {} to {}; set sandbox_uid_first \
+             to numbers that nobody has",
+            sandboxes.start,
+            sandboxes.end - 1
+        );
+    }
+    Ok(())
 }
 
 fn find(table: &str, user: &str) -> anyhow::Result<(u32, u32)> {
@@ -55,5 +72,12 @@ mod tests {
     #[test]
     fn root_is_refused() {
         assert!(resolve("0").is_err());
+    }
+
+    #[test]
+    fn a_user_that_environments_run_under_is_refused() {
+        let check = |number: u32| check_apart(&number.to_string(), &(70_000..70_010));
+        assert!(check(70_000).is_err() && check(70_009).is_err());
+        assert!(check(69_999).is_ok() && check(70_010).is_ok());
     }
 }

@@ -55,9 +55,7 @@ fn start(settings: &Settings, datagrams: bool) -> anyhow::Result<(TempDir, Spawn
     // Beside the data, so that images of /tmp are tried on the disk that they will lie on.
     let folder = tempfile::tempdir_in(disk::existing(&settings.data_dir))
         .or_else(|_| tempfile::tempdir())?;
-    let first = settings
-        .sandbox_uid_first
-        .saturating_add(settings.sandbox_uids);
+    let first = settings.sandbox_users().end;
     let process = SpawnerProcess::start(&SpawnerConfig {
         work_dir: folder.path().join("sandbox"),
         server: None,

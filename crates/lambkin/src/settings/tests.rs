@@ -100,9 +100,9 @@ fn a_secret_is_not_printed() {
 #[test]
 fn the_documentation_lists_every_setting() {
     let page = include_str!("../../../../docs/configuration.md");
-    for [key, variable, default, meaning] in TABLE {
+    for [key, variable, default, bounds, meaning] in TABLE {
         let row = format!(
-            "| `{key}` | `{variable}` | {default} | {} |",
+            "| `{key}` | `{variable}` | {default} | {bounds} | {} |",
             meaning.trim()
         );
         assert!(
@@ -110,4 +110,52 @@ fn the_documentation_lists_every_setting() {
             "docs/configuration.md lacks the row\n{row}"
         );
     }
+}
+
+#[test]
+fn a_number_out_of_its_bounds_is_refused_by_name() {
+    for [key, _, _, bounds, _] in TABLE {
+        let Some((least, most)) = bounds.split_once(" to ") else {
+            continue;
+        };
+        let flag = format!("--{}", key.replace('_', "-"));
+        let least: u64 = least.parse().unwrap();
+        let most: u64 = most.parse().unwrap();
+        for wrong in [least.checked_sub(1), Some(most + 1)].into_iter().flatten() {
+            let error = load(&[&flag, &wrong.to_string()]).unwrap_err().to_string();
+            let named = format!("{key} is {wrong}; it must be from {bounds}: ");
+            assert!(error.starts_with(&named), "{error}");
+        }
+        let others = ["--sandbox-uids", "1"];
+        let others = if *key == "sandbox_uids" {
+            &[][..]
+        } else {
+            &others
+        };
+        for right in [least, most] {
+            load(&[&[&flag, right.to_string().as_str()], others].concat()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn every_number_has_bounds() {
+    for [key, _, default, bounds, _] in TABLE {
+        let is_number = default.parse::<u64>().is_ok() || key.ends_with("_mib");
+        assert!(
+            !is_number || !bounds.is_empty() || *key == "account_id",
+            "{key} has no bounds"
+        );
+    }
+}
+
+#[test]
+fn user_numbers_end_before_the_last() {
+    let first = ["--sandbox-uid-first", "4294967000", "--sandbox-uids"];
+    let error = load(&[&first[..], &["296"]].concat()).unwrap_err();
+    assert!(error.to_string().contains("4294967294"), "{error}");
+    let users = load(&[&first[..], &["295"]].concat())
+        .unwrap()
+        .sandbox_users();
+    assert_eq!(users, 4_294_967_000..u32::MAX);
 }
