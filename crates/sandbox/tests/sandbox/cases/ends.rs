@@ -84,7 +84,6 @@ pub(super) fn nobody_waits_for_ever() {
         tokio::time::pause();
         sandbox.destroy().await;
         tokio::time::resume();
-        assert!(!place.traces().processes.is_empty());
         drop(stopped);
         wait(Duration::from_secs(5), "it goes on alone", || {
             place.traces().processes.is_empty()
