@@ -9,11 +9,14 @@
 
 mod credentials;
 mod doctor;
+mod log;
 mod serve;
 mod settings;
+mod stop;
 mod user;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use std::io::Write;
 use std::process::ExitCode;
 
 #[cfg(not(target_os = "linux"))]
@@ -62,7 +65,8 @@ fn main() -> ExitCode {
         Command::Client(command) => lambkin_cli::run(command, line.globals, Line::command()),
     };
     ended.unwrap_or_else(|error| {
-        eprintln!("lambkin: {error:#}");
+        // `eprintln!` would panic where nobody reads; the status tells it still.
+        let _ = writeln!(std::io::stderr(), "lambkin: {error:#}");
         ExitCode::FAILURE
     })
 }

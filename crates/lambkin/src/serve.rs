@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! settings -> listen -> keys -> interpreters -> spawner -> (root: drop privilege) -> store -> engine -> ready
-//!          -> SIGTERM or SIGINT: drain -> sandboxes gone -> store closed -> exit 0
+//!          -> SIGTERM, SIGINT or SIGHUP: drain -> sandboxes gone -> store closed -> exit 0
 //! ```
 //! All that needs the starting user's rights comes before the drop, all threads after it.
 
 use crate::settings::{Flags, Settings};
-use crate::{credentials, user};
+use crate::{credentials, log, stop, user};
 use anyhow::{Context, bail};
 use lambkin_api::{Credentials, Listener, Server};
 use lambkin_engine::Engine;
@@ -16,16 +16,16 @@ use lambkin_model::egress::API_NAME;
 use lambkin_model::{Limits, Scope};
 use lambkin_sandbox::{SpawnerConfig, SpawnerProcess};
 use lambkin_store::{MasterKey, Store};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
 /// What `serve --help` says below the flags.
 pub(crate) const HELP: &str = "Settings come from the file, then LAMBKIN_<KEY>, then flags; the last wins. \
-    LAMBKIN_LOG sets what is logged (error, warn, info, debug).";
+    LAMBKIN_LOG sets what is logged (error, warn, info, debug, or target=level).";
 
 const MIB: u64 = 1024 * 1024;
 
@@ -46,7 +46,7 @@ struct Boot {
 
 /// Runs the server until it is told to end.
 pub(crate) fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
-    log_to_stderr();
+    log::start()?;
     let boot = boot(Settings::load(flags)?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -54,17 +54,6 @@ pub(crate) fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
     let served = runtime.block_on(serve(boot));
     runtime.shutdown_timeout(THREADS_TIMEOUT);
     served.map(|()| ExitCode::SUCCESS)
-}
-
-fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("LAMBKIN_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_target(false)
-        .init();
 }
 
 fn boot(settings: Settings) -> anyhow::Result<Boot> {
@@ -197,7 +186,7 @@ async fn serve(boot: Boot) -> anyhow::Result<()> {
     handle.ready(engine.clone());
     announce(&settings, address, &root_pair);
     let ended = tokio::select! {
-        signal = stop_signal() => signal,
+        told = stop::signalled() => told,
         () = spawner.gone() => Err(anyhow::anyhow!("the spawner process ended; without it no sandbox can be made: start the server again")),
     };
     tracing::info!("draining");
@@ -209,35 +198,34 @@ async fn serve(boot: Boot) -> anyhow::Result<()> {
     ended
 }
 
-async fn stop_signal() -> anyhow::Result<()> {
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
-}
-
 /// Says where to reach the server and, once in its life, with which keys.
 fn announce(settings: &Settings, address: SocketAddr, pair: &credentials::KeyPair) {
     tracing::info!("listening on http://{address}");
     if !pair.is_new {
         return;
     }
-    println!(
-        "These keys are shown once; they are kept in {}/credentials.\n",
-        settings.data_dir.display()
-    );
-    println!("export AWS_ENDPOINT_URL=http://{address}");
-    println!("export AWS_ACCESS_KEY_ID={}", pair.access_key_id);
-    println!("export AWS_SECRET_ACCESS_KEY={}", pair.secret_access_key);
-    println!(
-        "export AWS_REGION={region} AWS_DEFAULT_REGION={region}",
+    let shown = format!(
+        "These keys are shown once; they are kept in {folder}/credentials.\n\n\
+         export AWS_ENDPOINT_URL=http://{address}\n\
+         export AWS_ACCESS_KEY_ID={id}\n\
+         export AWS_SECRET_ACCESS_KEY={secret}\n\
+         export AWS_REGION={region} AWS_DEFAULT_REGION={region}\n",
+        folder = settings.data_dir.display(),
+        id = pair.access_key_id,
+        secret = pair.secret_access_key,
         region = settings.region.0
     );
+    // `println!` would panic where nobody reads.
+    let mut output = std::io::stdout().lock();
+    if let Err(error) = output
+        .write_all(shown.as_bytes())
+        .and_then(|()| output.flush())
+    {
+        tracing::warn!(
+            "the new keys cannot be shown ({error}); they are in {}/credentials",
+            settings.data_dir.display()
+        );
+    }
 }
 
 /// As many as are set, if the descriptors that environments leave suffice for them.
