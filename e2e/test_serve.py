@@ -46,6 +46,19 @@ def test_a_newer_schema_is_refused(own_server):
     assert "999999" in str(caught.value)
 
 
+def test_a_folder_of_others_is_left_as_it_is(tmp_path):
+    folder = tmp_path / "home"
+    (folder / "logs").mkdir(parents=True)
+    folder.chmod(0o755)
+    before = [(p, p.stat().st_mode, p.stat().st_uid, p.stat().st_ctime_ns) for p in (folder, folder / "logs")]
+    done = run("serve", "--listen", "127.0.0.1:0", "--data-dir", folder,
+               env={"LAMBKIN_MASTER_KEY_FILE": str(tmp_path / "k")})
+    assert done.returncode != 0
+    assert str(folder) in done.stderr and "--data-dir" in done.stderr
+    assert before == [(p, p.stat().st_mode, p.stat().st_uid, p.stat().st_ctime_ns) for p in (folder, folder / "logs")]
+    assert os.listdir(folder) == ["logs"] and not (tmp_path / "k").exists()
+
+
 def test_first_start_makes_keys_shows_them_once_and_keeps_them(tmp_path):
     server = Server(tmp_path)
     env = {k: v for k, v in server.env().items() if not k.startswith("AWS_")}

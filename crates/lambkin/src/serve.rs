@@ -71,8 +71,7 @@ fn boot(settings: Settings) -> anyhow::Result<Boot> {
         true => Some(user::resolve(&settings.user)?),
         false => None,
     };
-    lambkin_store::prepare_data_dir(&data_dir, server)
-        .with_context(|| format!("cannot prepare the data folder {}", data_dir.display()))?;
+    lambkin_store::prepare_data_dir(&data_dir, server)?;
     let uid_last = settings
         .sandbox_uid_first
         .saturating_add(settings.sandbox_uids);
@@ -99,10 +98,13 @@ fn boot(settings: Settings) -> anyhow::Result<Boot> {
     })
 }
 
+/// Made if it is missing. Another's is refused before anything is written to it.
 fn data_dir(path: &Path) -> anyhow::Result<PathBuf> {
-    std::fs::create_dir_all(path)
+    let data_dir = std::fs::create_dir_all(path)
         .and_then(|()| path.canonicalize())
-        .with_context(|| format!("cannot make the data folder {}", path.display()))
+        .with_context(|| format!("cannot make the data folder {}", path.display()))?;
+    lambkin_store::check_data_dir(&data_dir)?;
+    Ok(data_dir)
 }
 
 fn master_key_file(settings: &Settings) -> PathBuf {

@@ -29,7 +29,7 @@ mod tables;
 mod worker;
 
 pub use error::Error;
-pub use folder::prepare_data_dir;
+pub use folder::{check_data_dir, prepare_data_dir};
 pub use journal::Journal;
 pub use logs::{LogEvent, LogFilter, Logs};
 pub use master_key::{MasterKey, MasterKeyError};

@@ -1,6 +1,7 @@
 //! Why a data folder is not opened. Each text says what to do.
 
 use crate::Error;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,22 @@ pub enum OpenError {
     NotAFolderOfOurs {
         /// The file.
         file: PathBuf,
+    },
+    /// A folder such as `/tmp`.
+    #[error("{} is shared by all users; name a folder of the server's own with --data-dir", .folder.display())]
+    Shared {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A folder that others use.
+    #[error(
+        "{} is not lambkin's: it has no VERSION file, and holds {}; as a data folder it would be closed to all but the server, so name a new folder, an empty one or one of lambkin's with --data-dir", .folder.display(), .entry.display()
+    )]
+    Foreign {
+        /// The folder.
+        folder: PathBuf,
+        /// One of those that are not ours.
+        entry: OsString,
     },
     /// The folder was sealed with another master key.
     #[error(

@@ -3,9 +3,11 @@
 //! Owns: `lock` and `VERSION`, and who may open the folder. Refuses: what the other entries hold.
 
 mod lock;
+mod ours;
 mod prepare;
 mod version;
 
+pub use ours::check_data_dir;
 pub use prepare::prepare_data_dir;
 
 use crate::OpenError;

@@ -2,6 +2,8 @@
 //! unprivileged server could have planted, so it follows no link, leaves other file systems alone, and
 //! gives away no file that has a second name elsewhere.
 
+use super::check_data_dir;
+use crate::OpenError;
 use rustix::fs::{
     AtFlags, Dir, FileType, Mode, OFlags, RawMode, Stat, chownat, fchmod, fchown, fstat, openat,
 };
@@ -32,12 +34,19 @@ const DEPTH_MAX: u32 = 3;
 /// Makes the data folder 0700 and what the server keeps in it owned by `owner` (uid, gid); called as
 /// root before privilege is dropped. Without an owner only the mode is set.
 ///
-/// Refuses a folder that all users share, such as `/tmp`.
-pub fn prepare_data_dir(data_dir: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
+/// Refuses, before it changes anything, what [`check_data_dir`] refuses.
+pub fn prepare_data_dir(data_dir: &Path, owner: Option<(u32, u32)>) -> Result<(), OpenError> {
+    let failed = |source| OpenError::io("prepare", data_dir, source);
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(data_dir)?;
+        .create(data_dir)
+        .map_err(failed)?;
+    check_data_dir(data_dir)?;
+    prepare(data_dir, owner).map_err(failed)
+}
+
+fn prepare(data_dir: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
     let folder = openat(
         CWD,
         data_dir,
@@ -45,15 +54,6 @@ pub fn prepare_data_dir(data_dir: &Path, owner: Option<(u32, u32)>) -> io::Resul
         Mode::empty(),
     )?;
     let status = fstat(&folder)?;
-    if data_dir == Path::new("/") || status.st_mode & Mode::SVTX.as_raw_mode() != 0 {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!(
-                "{} is shared by all users; name a folder of the server's own",
-                data_dir.display()
-            ),
-        ));
-    }
     if status.st_mode & 0o777 as RawMode != 0o700 {
         fchmod(&folder, Mode::RWXU)?;
     }
@@ -144,16 +144,18 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_is_private_and_a_shared_one_is_refused() {
+    fn the_folder_is_private_and_anothers_is_left_as_it_is() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("new/data");
         prepare_data_dir(&folder, Some(myself())).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
         prepare_data_dir(&folder, None).unwrap();
         assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o700);
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o1777)).unwrap();
-        let refused = prepare_data_dir(&folder, None).unwrap_err();
-        assert!(refused.to_string().contains("shared by all users"));
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(folder.join("anothers"), "").unwrap();
+        prepare_data_dir(&folder, Some((4_242, 4_243))).unwrap_err();
+        assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o755);
+        assert_eq!(fs::metadata(&folder).unwrap().uid(), myself().0);
     }
 
     #[test]
@@ -168,6 +170,7 @@ mod tests {
         fs::create_dir_all(data.join("runtimes")).unwrap();
         fs::create_dir_all(data.join("blobs")).unwrap();
         fs::write(data.join("logs/f/1"), "").unwrap();
+        fs::write(data.join("VERSION"), "1\n").unwrap();
         fs::write(&outside, "").unwrap();
         fs::hard_link(&outside, data.join("blobs/planted")).unwrap();
         symlink(&outside, data.join("journal")).unwrap();

@@ -9,15 +9,15 @@ const FILE: &str = "VERSION";
 /// A number and a line feed, with room to spare.
 const BYTES_MAX: u64 = 64;
 
-/// Refuses a folder that a newer version has written.
-pub(super) fn check(folder: &Path) -> Result<(), OpenError> {
+/// Refuses a folder that a newer version has written; tells whether any has.
+pub(super) fn check(folder: &Path) -> Result<bool, OpenError> {
     let path = folder.join(FILE);
     let mut text = String::new();
     let read =
         std::fs::File::open(&path).and_then(|file| file.take(BYTES_MAX).read_to_string(&mut text));
     match read {
         Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(source) => return Err(OpenError::io("read", &path, source)),
     }
     match text.trim().parse::<u32>() {
@@ -25,7 +25,7 @@ pub(super) fn check(folder: &Path) -> Result<(), OpenError> {
             folder: folder.to_owned(),
             found: found.to_string(),
         }),
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(true),
         Err(_) => Err(OpenError::NotAFolderOfOurs { file: path }),
     }
 }
