@@ -35,7 +35,16 @@ def test_the_data_folder_has_one_owner(own_server, tmp_path):
     done = run("serve", "--listen", "127.0.0.1:0", "--data-dir", own_server.data,
                env={"LAMBKIN_MASTER_KEY_FILE": str(own_server.folder / "master.key")})
     assert done.returncode != 0
-    assert str(own_server.process.pid) in done.stderr
+    assert f"{own_server.data} is in use by process {own_server.process.pid}" in done.stderr
+
+
+def test_a_failed_write_is_told_once_and_with_its_place(tmp_path):
+    (tmp_path / "d/runtimes").mkdir(parents=True)
+    (tmp_path / "d/runtimes/bootstrap").touch()
+    done = run("serve", "--listen", "127.0.0.1:0", "--data-dir", tmp_path / "d",
+               env={"LAMBKIN_MASTER_KEY_FILE": str(tmp_path / "k")})
+    assert done.returncode != 0
+    assert str(tmp_path / "d/runtimes") in done.stderr and done.stderr.count("os error") == 1
 
 
 def test_a_newer_schema_is_refused(own_server):

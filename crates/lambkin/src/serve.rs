@@ -177,7 +177,8 @@ async fn serve(boot: Boot) -> anyhow::Result<()> {
     let (address, handle) = (server.address(), server.handle());
     let shutdown = tokio_util::sync::CancellationToken::new();
     let serving = tokio::spawn(server.run(shutdown.clone().cancelled_owned()));
-    let store = Store::open(store_config(&settings, data_dir), master_key)?;
+    let store = Store::open(store_config(&settings, data_dir.clone()), master_key)
+        .map_err(|error| error.named(&data_dir, &settings.data_dir))?;
     let engine = Engine::start(
         engine_config(&settings, address),
         store.clone(),

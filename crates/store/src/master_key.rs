@@ -64,13 +64,13 @@ pub enum MasterKeyError {
     },
     /// The file or a folder above it failed.
     #[error(
-        "the master key {} cannot be read or made: {source}; make its folder accessible or set master_key_file to another place", .file.display()
+        "the master key {} cannot be read or made: {why}; make its folder accessible or set master_key_file to another place", .file.display()
     )]
     Io {
         /// The key file.
         file: PathBuf,
-        /// What the system said.
-        source: io::Error,
+        /// What the system said. No source of this error: the text has it.
+        why: io::Error,
     },
 }
 
@@ -79,9 +79,9 @@ impl MasterKey {
     /// sealed data yet. Refuses a file inside `data_dir`, one that others can reach, and a missing one
     /// beside sealed data.
     pub fn load_or_create(file: &Path, data_dir: &Path) -> Result<Self, MasterKeyError> {
-        let failed = |source| MasterKeyError::Io {
+        let failed = |why| MasterKeyError::Io {
             file: file.to_owned(),
-            source,
+            why,
         };
         if resolve(file)
             .map_err(failed)?
@@ -107,9 +107,9 @@ impl MasterKey {
     }
 
     fn read(path: &Path, mut file: &File) -> Result<Self, MasterKeyError> {
-        let failed = |source| MasterKeyError::Io {
+        let failed = |why| MasterKeyError::Io {
             file: path.to_owned(),
-            source,
+            why,
         };
         let mode = file.metadata().map_err(failed)?.mode() & 0o777;
         if mode & 0o077 != 0 {

@@ -64,14 +64,14 @@ pub enum OpenError {
     #[error("log_function_mib and log_total_mib must be at least 1")]
     LogCapTooSmall,
     /// The file system failed.
-    #[error("cannot {what} {}: {source}; check the disk and who owns the data folder", .path.display())]
+    #[error("cannot {what} {}: {why}; check the disk and who owns the data folder", .path.display())]
     Io {
         /// What was to be done.
         what: &'static str,
         /// With which file or folder.
         path: PathBuf,
-        /// What the system said.
-        source: io::Error,
+        /// What the system said. No source of this error: the text has it.
+        why: io::Error,
     },
     /// The database or the journal could not be brought up to date.
     #[error("cannot open the database: {0}; check the disk and who owns the data folder")]
@@ -79,12 +79,31 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    pub(crate) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
+    pub(crate) fn io(what: &'static str, path: &Path, why: io::Error) -> Self {
         Self::Io {
             what,
             path: path.to_owned(),
-            source,
+            why,
         }
+    }
+
+    /// The same of the folder as the user named it, where the server sees it at another place.
+    #[must_use]
+    pub fn named(mut self, seen: &Path, given: &Path) -> Self {
+        let path = match &mut self {
+            Self::Locked { folder, .. }
+            | Self::Newer { folder, .. }
+            | Self::Shared { folder }
+            | Self::Foreign { folder, .. }
+            | Self::WrongKey { folder, .. } => folder,
+            Self::NotAFolderOfOurs { file } => file,
+            Self::Io { path, .. } => path,
+            Self::LogCapTooSmall | Self::Database(_) => return self,
+        };
+        if let Ok(below) = path.strip_prefix(seen) {
+            *path = given.components().chain(below.components()).collect();
+        }
+        self
     }
 }
 

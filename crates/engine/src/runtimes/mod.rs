@@ -43,8 +43,13 @@ pub struct Config {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file under `dir` cannot be written.
-    #[error("cannot write the bootstraps: {0}")]
-    Bootstrap(#[from] io::Error),
+    #[error("cannot write the bootstraps to {}: {why}; check the disk and who owns the data folder", .dir.display())]
+    Bootstrap {
+        /// Where they are kept.
+        dir: PathBuf,
+        /// What the system said. No source of this error: the text has it.
+        why: io::Error,
+    },
     /// A `[[runtimes]]` entry is wrong.
     #[error("[[runtimes]] {name}: {why}")]
     Configured {
@@ -116,9 +121,13 @@ impl Runtimes {
     /// Looks for interpreters and writes the bootstraps. Blocking; to be called as the starting user.
     pub fn discover(config: Config) -> Result<Self, Error> {
         let interpreters = discovery::find(&config)?;
-        let files = bootstrap::Files::install(&config.dir)?;
+        let failed = |why| Error::Bootstrap {
+            dir: config.dir.clone(),
+            why,
+        };
+        let files = bootstrap::Files::install(&config.dir).map_err(failed)?;
         bytecode::compile(files.python(), &interpreters);
-        let sdks = sdk::Trees::open(&config.dir)?;
+        let sdks = sdk::Trees::open(&config.dir).map_err(failed)?;
         let (allow_nearest, homes) = (config.allow_nearest, config.homes);
         let shared = Shared {
             interpreters,
