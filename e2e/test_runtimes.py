@@ -328,14 +328,19 @@ NODE_FAILURES = {
                             "Runtime.UnhandledPromiseRejection", "Error: lost", "Unhandled Promise Rejection"),
     "uncaught": ("() => new Promise(() => setTimeout(() => { throw new Error('late'); }, 5))", "Error", "late",
                  "Uncaught Exception"),
+    "never settles": ("async (e, c, done) => new Promise(() => {})", "Runtime.NodeJsExit", (
+        "The Lambda runtime client detected an unexpected Node.js exit code. This is most commonly caused by a Promise "
+        "that was never settled. For more information, see "
+        "https://nodejs.org/docs/latest/api/process.html#exit-codes"), "Invoke Error"),
 }
 
 
 @pytest.mark.parametrize("case", NODE_FAILURES)
 def test_node_failures(deploy, invoke, case):
     handler, error_type, message, said = NODE_FAILURES[case]
+    is_async = "async " if case == "never settles" else ""
     source = (f"const failing = {handler};\n"
-              "exports.handler = (e, c, done) => e.ok ? done(null, 'fine') : failing(e, c, done);\n")
+              f"exports.handler = {is_async}(e, c, done) => e.ok ? done(null, 'fine') : failing(e, c, done);\n")
     name = deploy({"index.js": source}, runtime="node")
     answer = invoke(name, {}, LogType="Tail")
     assert answer["FunctionError"] == "Unhandled"
@@ -393,6 +398,7 @@ NODE_CALLBACKS = {
     "waits not": ("(e, c, done) => { c.callbackWaitsForEmptyEventLoop = false; "
                   "setTimeout(() => console.log('later'), 2000); done(null, 'x'); }", "x", False),
     "never": ("() => { setTimeout(() => console.log('later'), 50); }", None, True),
+    "never settles": ("() => new Promise(() => setTimeout(() => console.log('later'), 50))", None, True),
     "succeed": ("(e, c) => c.succeed('x')", "x", False),
     "undefined": ("async () => undefined", None, False),
 }

@@ -131,6 +131,8 @@ async function invokeModern(id, headers, body) {
   api.respond(id, text, onEvent);
 }
 
+const isAsync = (handler) => handler.constructor?.name === 'AsyncFunction';
+
 // Up to Node.js 22: a promise, a callback, or the three functions of the context end an invoke.
 function invokeClassic(id, headers, body) {
   let waits = true;
@@ -155,9 +157,10 @@ function invokeClassic(id, headers, body) {
     fail: once((error) => done(error ?? 'handled')),
     done: once(done),
   };
+  // Nothing is left that could settle an `async` handler's promise; others may end without an answer.
   whenIdle = () => {
     answered = true;
-    done(null, null);
+    done(isAsync(handler) ? new errors.NodeJsExit() : null, null);
   };
   try {
     const context = {

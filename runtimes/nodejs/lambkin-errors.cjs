@@ -15,6 +15,17 @@ class UnhandledPromiseRejection extends named('UnhandledPromiseRejection') {
   }
 }
 
+const NODE_JS_EXIT =
+  'The Lambda runtime client detected an unexpected Node.js exit code. ' +
+  'This is most commonly caused by a Promise that was never settled. ' +
+  'For more information, see https://nodejs.org/docs/latest/api/process.html#exit-codes';
+
+class NodeJsExit extends named('NodeJsExit') {
+  constructor() {
+    super(NODE_JS_EXIT);
+  }
+}
+
 // A DEL may not stand in a header, and Lambda writes it so in bodies as well.
 const escaped = (text) => text.replaceAll('\x7f', '%7F');
 
@@ -53,6 +64,7 @@ module.exports = {
   InvalidStreamingOperation: named('InvalidStreamingOperation'),
   CallbackHandlerDeprecated: named('CallbackHandlerDeprecated'),
   JSONStringifyError: named('JSONStringifyError'),
+  NodeJsExit,
   UnhandledPromiseRejection,
   describe,
 };
