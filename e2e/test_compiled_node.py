@@ -61,8 +61,8 @@ prototype._compile = function (...given) {
 """
 WRAPPER = """#!/bin/sh
 case $WAY in
-  heap) exec "$1" --max-old-space-size=333 "$3" ;;
-  main) exec "$1" "$2" /var/task/main.js "$3" ;;
+  heap) exec "$1" --max-old-space-size=333 "$3" "$4" "$5" ;;
+  main) exec "$1" "$2" "$3" "$4" /var/task/main.js "$5" ;;
 esac
 """
 DEEP = (b"d" * 250 + b"/") * 16

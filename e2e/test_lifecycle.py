@@ -143,6 +143,16 @@ def test_account_settings_count_functions(client, deploy):
     assert after["AccountLimit"]["CodeSizeUnzipped"] == 262144000
 
 
+def test_no_function_has_a_code_signing_config(client, deploy):
+    name = deploy(HELLO)
+    answer = client.get_function_code_signing_config(FunctionName=name)
+    assert set(answer) == {"ResponseMetadata"}
+    with pytest.raises(client.exceptions.ResourceNotFoundException) as caught:
+        client.get_function_code_signing_config(FunctionName=f"{name}-not")
+    assert caught.value.response["Error"]["Message"] == (
+        f"Function not found: arn:aws:lambda:us-east-1:000000000000:function:{name}-not")
+
+
 def test_what_does_not_work_yet_is_refused_by_name(client, deploy):
     name = deploy(HELLO)
     with pytest.raises(ClientError) as caught:

@@ -257,7 +257,7 @@ NODE_CONTEXT = """
 exports.handler = async (event, context) => {
   const { getRemainingTimeInMillis, ...attributes } = context;
   return { attributes, left: context.getRemainingTimeInMillis(), names: Object.keys(context),
-           trace: process.env._X_AMZN_TRACE_ID };
+           flags: [typeof global.gc, require('http').maxHeaderSize], trace: process.env._X_AMZN_TRACE_ID };
 };
 """
 
@@ -276,6 +276,7 @@ def test_node_context(deploy, client):
         "clientContext": {"custom": {"k": "ü"}}}
     assert {"succeed", "fail", "done", "identity", "tenantId"} <= set(seen["names"])
     assert 8_000 < seen["left"] <= 10_000 and seen["trace"].startswith("Root=1-")
+    assert seen["flags"] == ["function", 81920]
 
 
 ESM = "import { sep } from 'node:path';\nawait 0;\nexport const handler = async () => 'found' + sep;\n"

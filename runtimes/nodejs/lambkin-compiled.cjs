@@ -16,8 +16,8 @@ const ENTRY = '/var/runtime/bootstrap.cjs';
 const VARIABLES = ['NODE_COMPILE_CACHE', 'NODE_V8_COVERAGE'];
 // With others code may run before, watch or change how files are loaded, or be forbidden what is done here.
 const FLAGS = new Set([
-  '--dns-result-order', '--enable-source-maps', '--max-http-header-size', '--max-old-space-size', '--no-deprecation',
-  '--no-warnings', '--unhandled-rejections',
+  '--dns-result-order', '--enable-source-maps', '--expose-gc', '--max-http-header-size', '--max-old-space-size',
+  '--no-deprecation', '--no-warnings', '--unhandled-rejections',
 ]);
 // How Node.js loads a file, as far as it is relied on.
 const WRAPPED = '(function (exports, require, module, __filename, __dirname) { \n});';

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use crate::OperationId::{
     self, CreateFunction, DeleteFunction, GetAccountSettings, GetFunction,
-    GetFunctionConfiguration, Invoke, ListFunctions, ListTags, ListVersionsByFunction,
-    PublishVersion, TagResource, UntagResource, UpdateFunctionCode, UpdateFunctionConfiguration,
+    GetFunctionCodeSigningConfig, GetFunctionConfiguration, Invoke, ListFunctions, ListTags,
+    ListVersionsByFunction, PublishVersion, TagResource, UntagResource, UpdateFunctionCode,
+    UpdateFunctionConfiguration,
 };
 use Neutral::{Absent, Empty, Machine, Text, Unset};
 
@@ -17,6 +18,7 @@ pub const IMPLEMENTED: &[OperationId] = &[
     CreateFunction,
     GetFunction,
     GetFunctionConfiguration,
+    GetFunctionCodeSigningConfig,
     ListFunctions,
     UpdateFunctionCode,
     UpdateFunctionConfiguration,

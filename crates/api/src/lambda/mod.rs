@@ -7,6 +7,7 @@ mod create_function;
 mod delete_function;
 mod get_account_settings;
 mod get_function;
+mod get_function_code_signing_config;
 mod get_function_configuration;
 mod invoke;
 pub(crate) mod isolation;
@@ -60,6 +61,9 @@ pub(crate) async fn answer(
         OperationId::DeleteFunction => delete_function::answer(engine, typed(input)?).await,
         OperationId::GetAccountSettings => get_account_settings::answer(engine),
         OperationId::GetFunction => get_function::answer(context, typed(input)?),
+        OperationId::GetFunctionCodeSigningConfig => {
+            get_function_code_signing_config::answer(engine, typed(input)?)
+        }
         OperationId::GetFunctionConfiguration => {
             get_function_configuration::answer(engine, typed(input)?)
         }

@@ -17,6 +17,8 @@ const LIBRARY_PATH: &str = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/ru
 const PATH: &str = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin";
 /// A function's heap leaves this part of its memory to the rest of Node.js.
 const NODE_HEAP_PERCENT: u32 = 85;
+/// What AWS starts Node.js with: `global.gc()`, and the heads of HTTP that its programs take.
+const NODE_FLAGS: [&str; 2] = ["--expose-gc", "--max-http-header-size=81920"];
 /// Less of Python is compiled in a few milliseconds, and not worth a process and a mount.
 const PYTHON_WORTH_BYTES: u64 = 4 << 10;
 /// Node.js compiles what is called; to have less than this found takes as long.
@@ -137,10 +139,10 @@ pub(super) fn node(
     let heap = format!("--max-old-space-size={heap_mb}");
     let version = format!("nodejs:{}", one.version);
     let target = format!("{version} {heap}");
-    let interpreter = ["/var/lang/bin/node".to_owned(), heap];
+    let interpreter = command(&["/var/lang/bin/node".to_owned(), heap], &NODE_FLAGS);
     let compiling = Compiling {
         argv: command(&interpreter, &["/var/runtime/lambkin-compile.cjs"]),
-        // Up to Node.js 22, V8 takes nothing that was made with another limit of the heap.
+        // V8 takes nothing that was made with other flags; up to Node.js 22 the limit of the heap is one of those.
         target,
         worth_bytes: NODE_WORTH_BYTES,
     };
@@ -159,7 +161,7 @@ pub(super) fn node(
     }
 }
 
-fn command(interpreter: &[String; 2], more: &[&str]) -> Vec<String> {
+fn command(interpreter: &[String], more: &[&str]) -> Vec<String> {
     let more = more.iter().map(|one| (*one).to_owned());
     interpreter.iter().cloned().chain(more).collect()
 }
