@@ -38,7 +38,11 @@ def handler(event, context):
 """
 TOLD = ["before 2", "before 1", "after 1", "after 2", "invoked"]
 OTHERS = {
-    "unfit": "file = open('/etc/passwd')\ndef handler(event, context): return file.readline()[:4]\n",
+    "unfit": "import snapshot_restore_py as hooks\nfile, told = open('/etc/passwd'), []\n"
+             "hooks.register_after_restore(told.append, 'after')\nhooks.register_before_snapshot(told.append, 'before')\n"
+             "def handler(event, context): return [file.readline()[:4], *told]\n",
+    "before": "import snapshot_restore_py\nsnapshot_restore_py.register_before_snapshot(int, 'x')\n"
+              "def handler(event, context): return 'unreached'\n",
     "broken": "raise ValueError('not today')\n",
     "restore": "import snapshot_restore_py\nsnapshot_restore_py.register_after_restore(int, 'x')\n"
                "def handler(event, context): return 'unreached'\n",
@@ -52,11 +56,11 @@ def handler(event, context):
     time.sleep(0.7)
     return os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]
 """
-# Takes longer to be loaded to be cloned than anybody waits.
+# Takes longer to be loaded to be cloned than anybody waits; an environment has a log stream.
 SLOW = """
 import os, time
 print("loads", flush=True)
-if os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == "snap-start": time.sleep(100)
+if not os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]: time.sleep(100)
 def handler(event, context): return os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]
 """
 
@@ -153,15 +157,16 @@ def test_environments_are_clones_and_each_is_its_own(tmp_path):
         name = look_at_clones(server)
         others = {kind: publish(server, code) for kind, code in OTHERS.items()}
         wait_for(server, 2)
-        assert invoke(server, others["unfit"]) == (None, "root")
+        assert invoke(server, others["unfit"]) == (None, ["root", "before", "after"]), "no clone, but its hooks have run"
         look_at_logs(server, name, others["unfit"], others["broken"])
         assert "cloned" not in starts(server, others["unfit"])
         assert [is_on(server, deployed) for deployed in (name, others["unfit"], others["broken"])] == [True, False, False]
         assert not is_on(server, name, qualifier="$LATEST")
         assert invoke(server, others["broken"])[1]["errorType"] in ("Runtime.ImportModuleError", "ValueError")
-        error, body = invoke(server, others["restore"])
-        assert (error, body["errorType"]) == ("Unhandled", "ValueError"), body
-        assert invoke(server, others["unfit"], qualifier="$LATEST") == (None, "root")
+        for hook in ("before", "restore"):
+            error, body = invoke(server, others[hook])
+            assert (error, body["errorType"]) == ("Unhandled", "ValueError"), body
+        assert invoke(server, others["unfit"], qualifier="$LATEST") == (None, ["root"])
         for deployed in [name, *others.values()]:
             server.client().delete_function(FunctionName=deployed)
         wait_for(server, 0)
@@ -216,8 +221,8 @@ def look_at_what_is_not_loaded_yet(server):
         assert time.monotonic() < until
         time.sleep(0.05)
     client.publish_version(FunctionName=name)
-    for version in ("$LATEST", "1"):
-        assert invoke(server, name, qualifier=version) == (None, "on-demand")
+    for version, kind in (("$LATEST", "on-demand"), ("1", "snap-start")):
+        assert invoke(server, name, qualifier=version) == (None, kind)
     assert client.get_function_configuration(FunctionName=name, Qualifier="1")["State"] == "Pending"
     client.delete_function(FunctionName=name)
     leftovers.wait_until_none(lambda: leftovers.sandbox_processes(server.process.pid), "what was loaded")

@@ -44,6 +44,8 @@ def main(api):
     loading = _lambkin_start.Loading()
     loading.begin()
     handler = load_or_end(api)
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        run_hooks(api)
     serve(api, handler, loading.end())
 
 
@@ -67,11 +69,24 @@ def main_of_clones():
     _spare_descriptors.append(os.open(os.devnull, os.O_RDONLY))
     read_environment()
     api = connect()
-    try:
-        _lambkin_snapshot.run_after_restore()
-    except Exception as error:
-        end(api, error, "Runtime.AfterRestoreError")
+    run_or_end(api, _lambkin_snapshot.run_after_restore, "Runtime.AfterRestoreError")
     serve(api, handler)
+
+
+def run_hooks(api):
+    """What a version with SnapStart counts on where it is served by no clone: both moments, one after the other."""
+    if "snapshot_restore_py" in sys.modules:
+        import _lambkin_snapshot
+
+        run_or_end(api, _lambkin_snapshot.run_before_snapshot, "Runtime.BeforeSnapshotError")
+        run_or_end(api, _lambkin_snapshot.run_after_restore, "Runtime.AfterRestoreError")
+
+
+def run_or_end(api, hooks, error_type):
+    try:
+        hooks()
+    except Exception as error:
+        end(api, error, error_type)
 
 
 def read_environment():

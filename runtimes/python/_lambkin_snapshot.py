@@ -12,13 +12,10 @@ import sys
 
 import _lambkin_wait
 
+
 def become_template():
     """Returns in each clone."""
-    hooks = sys.modules.get("snapshot_restore_py")
-    before = hooks.get_before_snapshot() if hooks else []
-    while before:
-        hook, args, kwargs = before.pop()
-        hook(*args, **kwargs)
+    run_before_snapshot()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     gc.collect()
@@ -35,6 +32,14 @@ def refresh_randomness():
     """Python's own generators know of the fork. OpenSSL's may take one process for another by its number."""
     if "_ssl" in sys.modules:
         sys.modules["_ssl"].RAND_add(os.urandom(48), 48.0)
+
+
+def run_before_snapshot():
+    hooks = sys.modules.get("snapshot_restore_py")
+    before = hooks.get_before_snapshot() if hooks else []
+    while before:
+        hook, args, kwargs = before.pop()
+        hook(*args, **kwargs)
 
 
 def run_after_restore():

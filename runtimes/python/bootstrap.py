@@ -10,7 +10,8 @@ from _lambkin_runtime import connect, main, main_of_clones, prepare
 
 if __name__ == "__main__":
     prepare()
-    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+    # An environment has a log stream; what has none yet is loaded for those that will be its clones.
+    if os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME") == "":
         main_of_clones()
     # Whoever starts one late gives it nothing to read.
     if stat.S_ISFIFO(os.fstat(0).st_mode):

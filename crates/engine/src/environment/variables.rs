@@ -3,7 +3,7 @@
 //! Later wins: defaults that a customer may override, the customer's, what only Lambda sets.
 
 use super::credentials::Credentials;
-use lambkin_model::{Function, LogFormat, Runtime};
+use lambkin_model::{Function, LogFormat, Runtime, SnapStart, Version};
 use std::collections::BTreeMap;
 
 /// Where the runtime finds the Runtime API: its own loopback, port 9001.
@@ -16,6 +16,7 @@ const XRAY_ADDRESS: &str = "169.254.100.1:2000";
 /// How the environment came to be, for its program.
 const INITIALIZATION_TYPE: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
 const SNAP_START: &str = "snap-start";
+const ON_DEMAND: &str = "on-demand";
 
 /// What any function gets unless it has its own.
 const LANGUAGE: (&str, &str) = ("LANG", "en_US.UTF-8");
@@ -44,7 +45,8 @@ pub(crate) fn variables(
     all.into_iter().collect()
 }
 
-/// Those of a program that becomes a template. Its clones get others, with credentials and a log stream of their own.
+/// Those of a program that becomes a template, which the bootstrap knows by its having no log stream. Its clones get
+/// others, with credentials and a log stream of their own.
 pub(crate) fn of_template(
     function: &Function,
     runtime: &[(String, String)],
@@ -114,7 +116,7 @@ fn platform<'f>(
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory_mb),
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.as_str()),
         ("AWS_LAMBDA_FUNCTION_VERSION", version),
-        (INITIALIZATION_TYPE, "on-demand"),
+        (INITIALIZATION_TYPE, initialization_type(function)),
         (
             "AWS_LAMBDA_LOG_GROUP_NAME",
             &function.settings.logging.group,
@@ -125,6 +127,15 @@ fn platform<'f>(
         ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
         ("LAMBDA_TASK_ROOT", "/var/task"),
     ]
+}
+
+/// That of a version with SnapStart whether it is cloned or not: by it the bootstrap knows that hooks are to run.
+fn initialization_type(function: &Function) -> &'static str {
+    let published = function.version != Version::Latest;
+    match function.settings.snap_start {
+        SnapStart::PublishedVersions if published => SNAP_START,
+        SnapStart::PublishedVersions | SnapStart::None => ON_DEMAND,
+    }
 }
 
 #[cfg(test)]
