@@ -194,6 +194,7 @@ PYTHON_RESULTS = {
     "nan": ("[float('nan')]", b"[NaN]"),
     "named-tuple": ("Point(1, (2,))", b'{"x": 1, "y": [2]}'),
     "nested-bytes": ("{'b': b'x'}", b'{"b": "x"}'),
+    "bytes-as-keys": ("[{b'k': [{b'l': Decimal('1.0')}]}]", b'[{"k": [{"l": 1.0}]}]'),
     "nothing": ("None", b"null"),
     "bytes": ("b'raw'", b"raw"),
 }
@@ -202,11 +203,13 @@ PYTHON_RESULTS = {
 def test_python_results(deploy, client):
     cases = ", ".join(f"{case!r}: lambda: {value}" for case, (value, _) in PYTHON_RESULTS.items())
     source = ("from collections import namedtuple\nfrom decimal import Decimal\nPoint = namedtuple('Point', 'x y')\n"
-              f"CASES = {{{cases}}}\ndef handler(e, c): return CASES[e]()\n")
+              f"CASES = {{{cases}, 'refused': lambda: [bytearray(b'x')]}}\ndef handler(e, c): return CASES[e]()\n")
     name = deploy({"index.py": source})
     for case, (_, expected) in PYTHON_RESULTS.items():
         # Some results are no JSON, as on Lambda.
         assert client.invoke(FunctionName=name, Payload=json.dumps(case))["Payload"].read() == expected, case
+    refused = json.load(client.invoke(FunctionName=name, Payload='"refused"')["Payload"])
+    assert refused["errorType"] == "Runtime.MarshalError" and "type bytearray is not" in refused["errorMessage"], refused
 
 
 def test_python_results_keep_unicode_from_3_12_on(deploy, client):

@@ -1,7 +1,7 @@
 """JSON as Lambda's Python runtimes read and write it, without the cost of importing the `json` module.
 
 Lambda's rules differ from the standard library's: Decimal is written as a number, bytes inside a result as
-text, a named tuple as an object; from Python 3.12 on, text that is not ASCII stays as it is.
+text, also as a key, a named tuple as an object; from Python 3.12 on, text that is not ASCII stays as it is.
 """
 
 import os
@@ -44,7 +44,7 @@ def _keeps_unicode():
 
 
 def _default(value):
-    if isinstance(value, (bytes, bytearray)):
+    if isinstance(value, bytes):
         return value.decode()
     decimal = sys.modules.get("decimal") or sys.modules.get("_decimal")
     if decimal is not None and isinstance(value, decimal.Decimal):
@@ -78,6 +78,15 @@ def _with_objects(value):
     return value if all(map(_same, items, value)) else items
 
 
+def _with_text_keys(value):
+    """The value with keys of bytes as text; the very same value if it is no container."""
+    if isinstance(value, dict):
+        return {
+            key.decode() if isinstance(key, bytes) else key: _with_text_keys(item) for key, item in value.items()
+        }
+    return [_with_text_keys(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
 def _same(one, other):
     return one is other
 
@@ -106,6 +115,18 @@ def dumps(value):
         value = value if type(value) in _SCALARS else _with_objects(value)
     except RecursionError:
         pass  # the encoder says it better
+    try:
+        return _write(value)
+    except TypeError as error:
+        # Keys of bytes are rare, and to look for them costs all others.
+        try:
+            changed = _with_text_keys(value)
+        except RecursionError:
+            raise error from None
+        return _write(changed)
+
+
+def _write(value):
     try:
         return _encode(value, _default, _text).encode()
     except _NeedsLiterals:
