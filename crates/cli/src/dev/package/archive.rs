@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufReader, Cursor, Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use zip::write::{SimpleFileOptions, ZipWriter};
 use zip::{CompressionMethod, DateTime, ZipArchive};
 
 use super::Tree;
+use super::link::{self, Link};
 
 /// AWS's limit of unpacked code.
 const UNPACKED_BYTES_MAX: u64 = 262_144_000;
@@ -22,6 +23,10 @@ pub(super) struct Archive {
     zip: ZipWriter<Cursor<Vec<u8>>>,
     names: BTreeSet<String>,
     unpacked_bytes: u64,
+    /// Links that lead nowhere, and so are not in it; those of editors do not count.
+    dangling: Vec<PathBuf>,
+    /// The folders that are being packed, canonical: one within the other by a link.
+    within: Vec<PathBuf>,
 }
 
 impl Archive {
@@ -31,6 +36,8 @@ impl Archive {
             zip,
             names: BTreeSet::new(),
             unpacked_bytes: 0,
+            dangling: Vec::new(),
+            within: Vec::new(),
         }
     }
 
@@ -47,8 +54,13 @@ impl Archive {
         Ok(self.zip.write_all(content)?)
     }
 
-    /// Adds all files of a tree. A link that stays inside stays a link; any other is followed.
+    /// Adds all files of a tree. A link that ends at one of them stays a link; any other becomes what it leads to.
     pub(super) fn add_tree(&mut self, tree: &Tree) -> anyhow::Result<()> {
+        self.add_tree_as("", tree)
+    }
+
+    fn add_tree_as(&mut self, prefix: &str, tree: &Tree) -> anyhow::Result<()> {
+        self.within.push(tree.root().canonicalize()?);
         for entry in tree.walk() {
             let entry = entry?;
             if entry.file_type().is_dir() {
@@ -58,13 +70,20 @@ impl Archive {
             let name = path.strip_prefix(tree.root())?.to_str();
             let name =
                 name.with_context(|| format!("{} has a name that is not UTF-8", path.display()))?;
+            let name = format!("{prefix}{name}");
             let added = match entry.path_is_symlink() {
-                true => self.add_link(name, path, tree.root()),
-                false => self.add_path(name, path),
+                true => self.add_link(&name, path, tree),
+                false => self.add_path(&name, path),
             };
             added.with_context(|| format!("cannot pack {}", path.display()))?;
         }
+        self.within.pop();
         Ok(())
+    }
+
+    /// Links of the trees so far that lead nowhere; they are not packed.
+    pub(super) fn dangling(&self) -> &[PathBuf] {
+        &self.dangling
     }
 
     /// Adds what an archive of ours holds and this one does not; nothing is compressed again.
@@ -103,16 +122,24 @@ impl Archive {
         self.add_file(name, &content, metadata.permissions().mode() & 0o111 != 0)
     }
 
-    fn add_link(&mut self, name: &str, path: &Path, root: &Path) -> anyhow::Result<()> {
-        let target = fs::read_link(path)?;
-        let is_inside =
-            target.is_relative() && path.canonicalize()?.starts_with(root.canonicalize()?);
-        if !is_inside {
-            return self.add_path(name, path);
+    fn add_link(&mut self, name: &str, path: &Path, tree: &Tree) -> anyhow::Result<()> {
+        match Link::read(path, tree)? {
+            Link::Inside(way) => {
+                self.account(name, way.len() as u64)?;
+                Ok(self.zip.add_symlink(name, way, options())?)
+            }
+            Link::File => self.add_path(name, path),
+            Link::Folder(folder) => {
+                let holds_it = self.within.iter().any(|outer| outer.starts_with(&folder));
+                ensure!(!holds_it, "it leads to a folder that holds it");
+                self.add_tree_as(&format!("{name}/"), &tree.at(&folder))
+            }
+            Link::Nowhere => {
+                let is_told = !link::is_editors_lock(path);
+                self.dangling.extend(is_told.then(|| path.to_owned()));
+                Ok(())
+            }
         }
-        let target = target.to_str().context("its target is not UTF-8")?;
-        self.account(name, target.len() as u64)?;
-        Ok(self.zip.add_symlink(name, target, options())?)
     }
 
     fn account(&mut self, name: &str, size_bytes: u64) -> anyhow::Result<()> {
@@ -186,10 +213,11 @@ mod tests {
 
     #[test]
     fn links_stay_inside_or_are_followed() {
-        let outside = folder(&[("file", "content", 0o644)]);
+        let outside = folder(&[("file", "content", 0o644), ("lib/one.py", "", 0o644)]);
         let inside = folder(&[("real", "real", 0o644)]);
         symlink("real", inside.path().join("alias")).unwrap();
         symlink(outside.path().join("file"), inside.path().join("copied")).unwrap();
+        symlink(outside.path().join("lib"), inside.path().join("lib")).unwrap();
         let mut zip = ZipArchive::new(Cursor::new(pack(inside.path()))).unwrap();
         assert!(zip.by_name("alias").unwrap().is_symlink());
         let mut copied = String::new();
@@ -198,6 +226,27 @@ mod tests {
             .read_to_string(&mut copied)
             .unwrap();
         assert_eq!(copied, "content");
+        assert!(zip.by_name("lib/one.py").unwrap().is_file());
+        symlink(inside.path(), outside.path().join("lib/again")).unwrap();
+        let tree = Tree::new(inside.path(), Path::new("/nonexistent"));
+        let error = format!("{:#}", Archive::new().add_tree(&tree).unwrap_err());
+        assert!(error.contains("a folder that holds it"), "{error}");
+    }
+
+    #[test]
+    fn links_that_lead_nowhere_are_left_out_and_told_of() {
+        let root = folder(&[("app.py", "", 0o644)]);
+        symlink("me@here.12:34", root.path().join(".#app.py")).unwrap();
+        symlink("gone", root.path().join("dangling")).unwrap();
+        let mut archive = Archive::new();
+        let tree = Tree::new(root.path(), Path::new("/nonexistent"));
+        archive.add_tree(&tree).unwrap();
+        assert_eq!(archive.dangling(), [root.path().join("dangling")]);
+        let zip = ZipArchive::new(Cursor::new(archive.finish().unwrap())).unwrap();
+        assert_eq!(
+            zip.file_names().map(Result::unwrap).collect::<Vec<_>>(),
+            ["app.py"]
+        );
     }
 
     #[test]

@@ -5,11 +5,14 @@
 mod archive;
 mod cache;
 mod cargo;
+mod link;
 mod nodejs;
 mod python;
 mod tree;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
@@ -47,6 +50,8 @@ pub(super) struct Packager {
     interpreters: Vec<RuntimeLine>,
     python: Cache,
     nodejs: Cache,
+    /// Links that lead nowhere and that were told of.
+    dangling: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Packager {
@@ -62,6 +67,7 @@ impl Packager {
             interpreters,
             python: Cache::new(folder.join("python")),
             nodejs: Cache::new(folder.join("nodejs")),
+            dangling: Mutex::default(),
         }
     }
 
@@ -129,15 +135,31 @@ impl Packager {
             Build::Cargo { binary } => return self.cargo(function, root, binary.as_deref()).await,
         };
         let tree = self.tree(function).context("it has no folder")?;
-        blocking(move || {
+        let (zip, dangling) = blocking(move || {
             let mut archive = Archive::new();
             archive.add_tree(&tree)?;
             if let Some(dependencies) = dependencies {
                 archive.merge(&dependencies)?;
             }
-            archive.finish()
+            let dangling = archive.dangling().to_vec();
+            Ok((archive.finish()?, dangling))
         })
-        .await
+        .await?;
+        self.warn_of(dangling);
+        Ok(zip)
+    }
+
+    /// Once of each link: a package is made at every change.
+    fn warn_of(&self, dangling: Vec<PathBuf>) {
+        let mut told = self.dangling.lock().unwrap_or_else(PoisonError::into_inner);
+        for link in dangling {
+            if told.insert(link.clone()) {
+                let link = link.display();
+                self.terminal.warn(format_args!(
+                    "{link} is a link that leads nowhere; it is left out"
+                ));
+            }
+        }
     }
 
     async fn cargo(

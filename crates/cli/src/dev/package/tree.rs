@@ -30,6 +30,14 @@ impl Tree {
         self
     }
 
+    /// Another folder, of which the same does not count.
+    pub(super) fn at(&self, root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            ..self.clone()
+        }
+    }
+
     pub(in crate::dev) fn root(&self) -> &Path {
         &self.root
     }
