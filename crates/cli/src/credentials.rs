@@ -27,9 +27,9 @@ pub(crate) fn resolve(profile: Option<&str>, data_dir: &Path) -> anyhow::Result<
     }
     from_data_dir(data_dir)?.with_context(|| {
         format!(
-            "there are no keys: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set and {} does \
-             not exist; paste the block of exports that the server or `lambkin dev` printed, or name \
-             the server's folder with --data-dir",
+            "there are no keys: {} not set and {} does not exist; paste the block of exports that the \
+             server or `lambkin dev` printed, or name the server's folder with --data-dir",
+            missing_variables(|name| std::env::var(name).ok()),
             file_of(data_dir).display()
         )
     })
@@ -53,6 +53,15 @@ pub(crate) fn from_data_dir(data_dir: &Path) -> anyhow::Result<Option<Keys>> {
 
 fn file_of(data_dir: &Path) -> PathBuf {
     data_dir.join("credentials")
+}
+
+/// Those of a pair's variables that are not set, with their verb.
+fn missing_variables(variable: impl Fn(&str) -> Option<String>) -> String {
+    let is_missing = |name: &&str| variable(name).is_none_or(|value| value.is_empty());
+    let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    let missing: Vec<&str> = names.into_iter().filter(is_missing).collect();
+    let verb = if missing.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", missing.join(" and "))
 }
 
 /// Both keys must be set: half a pair signs nothing.
@@ -123,6 +132,8 @@ mod tests {
         let both = from_variables(|name| (name != "AWS_SESSION_TOKEN").then(|| name.to_owned()));
         assert_eq!(both.unwrap().credentials.access_key_id, "AWS_ACCESS_KEY_ID");
         assert!(from_variables(|name| (name == "AWS_ACCESS_KEY_ID").then(String::new)).is_none());
+        let half = |name: &str| (name == "AWS_ACCESS_KEY_ID").then(|| "AKIA".to_owned());
+        assert_eq!(missing_variables(half), "AWS_SECRET_ACCESS_KEY is");
     }
 
     #[test]

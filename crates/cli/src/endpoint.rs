@@ -1,6 +1,7 @@
 //! Which server a command speaks with. Never AWS itself, whatever the environment says.
 
 use std::fmt;
+use std::num::NonZeroU16;
 
 use anyhow::{Context, bail, ensure};
 use http::Uri;
@@ -61,6 +62,13 @@ impl Endpoint {
             !authority.as_str().contains('@'),
             "an endpoint holds no user name"
         );
+        let port = authority.as_str().strip_prefix(authority.host());
+        if let Some(port) = port.and_then(|port| port.strip_prefix(':')) {
+            ensure!(
+                port.parse::<NonZeroU16>().is_ok(),
+                "{port:?} of {url} is no port; ports are 1 to 65535"
+            );
+        }
         Ok(Self(format!("http://{authority}")))
     }
 
@@ -86,6 +94,7 @@ mod tests {
             "http://127.0.0.1:9550",
             "http://127.0.0.1:9550/",
             "http://box.local",
+            "http://[::1]:9550",
         ] {
             assert_eq!(
                 Endpoint::parse(url).unwrap().to_string(),
@@ -117,6 +126,11 @@ mod tests {
             ("", "no URL"),
             ("http://box/api", "path"),
             ("http://a:b@box", "user name"),
+            (
+                "http://127.0.0.1:99999",
+                "\"99999\" of http://127.0.0.1:99999 is no port",
+            ),
+            ("http://[::1]:0", "no port"),
         ];
         for (url, reason) in cases {
             let error = format!("{:#}", Endpoint::parse(url).unwrap_err());

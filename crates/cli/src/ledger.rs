@@ -25,6 +25,7 @@ pub struct Ledger {
 
 impl Ledger {
     pub(crate) async fn run(self, globals: &Globals) -> anyhow::Result<ExitCode> {
+        self.check_order().unwrap_or_else(|error| error.exit());
         let (from_ms, to_ms) = self.period()?;
         let ledger = globals.client()?.ledger(from_ms, to_ms).await?;
         let text = match globals.json() {
@@ -42,6 +43,22 @@ impl Ledger {
         }
         let point = |text: &Option<String>| text.as_deref().map(time::point).transpose();
         Ok((point(&self.from)?, point(&self.to)?))
+    }
+
+    /// A period that ends before it begins is a mistake in the line.
+    fn check_order(&self) -> Result<(), clap::Error> {
+        let Ok((Some(from_ms), Some(to_ms))) = self.period() else {
+            return Ok(());
+        };
+        if from_ms < to_ms {
+            return Ok(());
+        }
+        let (from, to) = (time::shown(from_ms), time::shown(to_ms));
+        let text = format!("--to {to} is not after --from {from}; nothing lies between them\n");
+        Err(clap::Error::raw(
+            clap::error::ErrorKind::ValueValidation,
+            text,
+        ))
     }
 }
 
@@ -148,6 +165,21 @@ mod tests {
         assert_eq!(words(lines[3])[1..], counts);
         assert_eq!(words(lines[4])[0], "all");
         assert_eq!(words(lines[4])[1..], counts);
+    }
+
+    #[test]
+    fn a_period_ends_after_it_begins() {
+        let check = |from: &str, to: &str| {
+            let ledger = Ledger {
+                from: Some(from.into()),
+                to: Some(to.into()),
+                month: None,
+            };
+            ledger.check_order().map_err(|error| error.exit_code())
+        };
+        assert_eq!(check("2026-12-01", "2026-11-01"), Err(2));
+        assert_eq!(check("2026-12-01", "2026-12-01"), Err(2));
+        assert_eq!(check("2026-11-01", "2026-12-01"), Ok(()));
     }
 
     #[test]

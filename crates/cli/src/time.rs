@@ -54,7 +54,9 @@ pub(crate) fn point(text: &str) -> anyhow::Result<i64> {
 pub(crate) fn month(text: &str) -> anyhow::Result<(i64, i64)> {
     let wrong = || format!("{text:?} is no month; write it as 2026-01");
     let first: Date = format!("{text}-01").parse().with_context(wrong)?;
-    let next = first.checked_add(1.month()).with_context(wrong)?;
+    let next = first
+        .checked_add(1.month())
+        .with_context(|| format!("{text} is too late; 9999-11 is the last month"))?;
     Ok((first_moment(first)?, first_moment(next)?))
 }
 
@@ -124,6 +126,12 @@ mod tests {
         let (from, to) = month("2026-12").unwrap();
         assert_eq!(to - from, 31 * 86_400_000);
         assert_eq!(shown(to), "2027-01-01 00:00");
+        assert!(
+            month("9999-12")
+                .unwrap_err()
+                .to_string()
+                .contains("too late")
+        );
         assert!(month("2026-00").is_err() && month("december").is_err());
     }
 }

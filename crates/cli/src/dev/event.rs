@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 
 use crate::client::{Answered, Client, Invocation};
 
@@ -67,12 +68,25 @@ fn read(path: &Path) -> anyhow::Result<Bytes> {
         path.display()
     );
     let event = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice::<IgnoredAny>(&event)
+        .with_context(|| format!("{} is no JSON", path.display()))?;
     Ok(event.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_that_is_no_json_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("Painter.json");
+        fs::write(&path, "{").unwrap();
+        let error = format!("{:#}", read(&path).unwrap_err());
+        assert!(error.contains("Painter.json is no JSON"), "{error}");
+        fs::write(&path, "{}").unwrap();
+        assert_eq!(read(&path).unwrap(), "{}");
+    }
 
     #[test]
     fn a_functions_own_event_goes_first() {

@@ -22,6 +22,8 @@ impl Delete {
         if !self.yes {
             confirm(&self.name)?;
         }
+        // To delete a version that never was is no error of the server's.
+        client.get_function_json(&self.name, None).await?;
         client.delete_function(&self.name).await?;
         let mut out = io::stdout();
         match globals.json() {
