@@ -35,6 +35,10 @@ Resources:
   Table:
     Type: AWS::DynamoDB::Table
 """
+LATER = """  Late:
+    Type: AWS::Serverless::Function
+    Properties: {FunctionName: late, Handler: app.handler, CodeUri: later/code/}
+  Table:"""
 
 
 def clean_env(tmp_path):
@@ -101,6 +105,19 @@ def test_a_saved_change_is_live_at_the_next_invoke(project):
         while snap_start(client) != "None":
             assert time.monotonic() - saved < 2.0, "a saved template is live, too"
             time.sleep(0.02)
+        (project / "template.yaml").write_text(TEMPLATE.replace("  Table:", LATER))
+        deadline = time.monotonic() + 10
+        while "later/code" not in (project / "out").read_text():
+            assert time.monotonic() < deadline, "a folder that is missing is named"
+            time.sleep(0.02)
+        for folder in ("later", "later/code"):
+            (project / folder).mkdir()
+            time.sleep(0.3)
+        (project / "later" / "code" / "app.py").write_text("def handler(e, c): return 'late'\n")
+        while "late is live" not in (project / "out").read_text():
+            assert time.monotonic() < deadline, "a folder that comes later is deployed"
+            time.sleep(0.02)
+        assert json.load(client.invoke(FunctionName="late", Payload=b"{}")["Payload"]) == "late"
     finally:
         dev.send_signal(signal.SIGINT)
         assert dev.wait(20) in (0, 130)

@@ -45,7 +45,19 @@ impl Plan {
             reason: format!("another function has the name {} already", function.name),
             logical_id: function.logical_id,
             runtime: function.runtime,
+            awaits: None,
         }));
+    }
+
+    /// What functions that are rejected for now can be deployed with once it exists.
+    pub(super) fn awaited(&self) -> impl Iterator<Item = &Path> {
+        self.rejected.iter().filter_map(|one| one.awaits.as_deref())
+    }
+
+    pub(super) fn await_nothing(&mut self) {
+        for rejected in &mut self.rejected {
+            rejected.awaits = None;
+        }
     }
 
     /// Says what has no effect.

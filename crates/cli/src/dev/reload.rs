@@ -1,8 +1,8 @@
 //! Keeps deployed functions what their sources and templates say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::terminal::{Style, Terminal};
@@ -49,6 +49,9 @@ fn extend(watch: &mut Watch, plan: &Plan, deployer: &Deployer) -> anyhow::Result
             watch.tree(&tree)?;
         }
     }
+    for path in plan.awaited() {
+        watch.awaited(path)?;
+    }
     Ok(())
 }
 
@@ -57,11 +60,21 @@ impl Reloader<'_> {
     pub(super) async fn run(mut self) -> anyhow::Result<()> {
         self.printer.watching()?;
         loop {
-            let changes = self.watch.changes().await;
+            let changes = match self.came_unseen() {
+                Some(changes) => changes,
+                None => self.watch.changes().await,
+            };
             // Folders may be new: they are watched before they are packed, so that nothing slips through.
             extend(&mut self.watch, &self.plan, self.deployer)?;
             self.reload(&changes).await?;
         }
+    }
+
+    /// What was awaited and is there: it came between the look at it and the watch for it.
+    fn came_unseen(&self) -> Option<Changes> {
+        let came = self.plan.awaited().filter(|path| path.exists());
+        let came: BTreeSet<PathBuf> = came.map(Path::to_owned).collect();
+        (!came.is_empty()).then_some(Changes::Paths(came))
     }
 
     async fn reload(&mut self, changes: &Changes) -> anyhow::Result<()> {
@@ -88,6 +101,8 @@ impl Reloader<'_> {
             Err(error) => {
                 let text = format_args!("{error:#}; the functions stay as they are");
                 self.printer.terminal.fail(text);
+                // The template's own next change is what counts.
+                self.plan.await_nothing();
                 return Ok(Vec::new());
             }
         };
@@ -145,7 +160,9 @@ impl Reloader<'_> {
                 .plan
                 .files
                 .iter()
-                .any(|file| paths.contains(&file.path)),
+                .map(|file| file.path.as_path())
+                .chain(self.plan.awaited())
+                .any(|wanted| paths.iter().any(|path| wanted.starts_with(path))),
         }
     }
 
@@ -155,7 +172,9 @@ impl Reloader<'_> {
         };
         match changes {
             Changes::Anything => true,
-            Changes::Paths(paths) => paths.iter().any(|path| tree.contains(path)),
+            Changes::Paths(paths) => paths
+                .iter()
+                .any(|path| tree.contains(path) || tree.root().starts_with(path)),
         }
     }
 }

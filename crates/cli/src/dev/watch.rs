@@ -68,6 +68,9 @@ impl Watch {
         if tree.root().is_file() {
             return self.file(tree.root());
         }
+        if !tree.root().exists() {
+            return self.awaited(tree.root());
+        }
         for entry in tree.walk() {
             // A folder that vanishes while it is walked has nothing to watch.
             let Ok(entry) = entry else { continue };
@@ -81,6 +84,12 @@ impl Watch {
     /// Watches one file, by its folder: editors put a new file in the place of the old.
     pub(super) fn file(&mut self, path: &Path) -> anyhow::Result<()> {
         self.folder(path.parent().unwrap_or(Path::new("/")))
+    }
+
+    /// Watches for something that does not exist yet, by the nearest folder above it that does.
+    pub(super) fn awaited(&mut self, path: &Path) -> anyhow::Result<()> {
+        let nearest = path.ancestors().skip(1).find(|folder| folder.is_dir());
+        self.folder(nearest.unwrap_or(Path::new("/")))
     }
 
     fn folder(&mut self, path: &Path) -> anyhow::Result<()> {
@@ -208,6 +217,24 @@ mod tests {
             next(&mut watch).await,
             BTreeSet::from([root.join("new/file")])
         );
+    }
+
+    #[tokio::test]
+    async fn what_comes_later_is_noticed_by_the_nearest_folder_above() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let tree = Tree::new(&root.join("a/b"), Path::new("/nonexistent"));
+        let mut watch = Watch::new().unwrap();
+        watch.tree(&tree).unwrap();
+        for (folder, file) in [("a", "a/b"), ("a/b", "a/b/app.py")] {
+            fs::create_dir(root.join(folder)).unwrap();
+            assert_eq!(next(&mut watch).await, BTreeSet::from([root.join(folder)]));
+            watch.tree(&tree).unwrap();
+            if file.ends_with(".py") {
+                fs::write(root.join(file), "").unwrap();
+                assert_eq!(next(&mut watch).await, BTreeSet::from([root.join(file)]));
+            }
+        }
     }
 
     #[tokio::test]

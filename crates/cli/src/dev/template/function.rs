@@ -115,7 +115,14 @@ impl Described<'_> {
             logical_id: self.logical_id.to_owned(),
             runtime: self.text("Runtime").ok().flatten(),
             reason,
+            awaits: self.awaited(file),
         })
+    }
+
+    /// Its code's place, where nothing is there yet.
+    fn awaited(&self, file: &TemplateFile) -> Option<PathBuf> {
+        let path = file.folder().join(self.text("CodeUri").ok()??);
+        (!path.exists()).then_some(path)
     }
 
     fn name_attributes(&self, resolver: &mut Resolver<'_>) {

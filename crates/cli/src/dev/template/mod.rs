@@ -12,7 +12,7 @@ mod intrinsic;
 mod locate;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::{Map, Value};
@@ -54,6 +54,8 @@ pub(crate) struct Rejected {
     pub(crate) logical_id: String,
     pub(crate) runtime: Option<String>,
     pub(crate) reason: String,
+    /// What it can be deployed with once it exists.
+    pub(crate) awaits: Option<PathBuf>,
 }
 
 impl Template {
