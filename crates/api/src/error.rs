@@ -306,6 +306,10 @@ fn invoke_told(arn: &str, error: invoke::Error, id: RequestId) -> Told {
         ),
         invoke::Error::NotActive(state) => not_active(state),
         invoke::Error::Throttled(reason) => Told::throttled(throttle_reason(reason)),
+        invoke::Error::Unrecorded => Told::new(
+            ErrorCode::Service,
+            "The disk of the server's data folder is full: the invoke would leave no usage record.",
+        ),
         invoke::Error::Internal(text) => Told::internal(&text, id),
     }
 }

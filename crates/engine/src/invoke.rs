@@ -74,6 +74,9 @@ pub enum Error {
     /// 429 with this reason; it may work in a moment.
     #[error("throttled: {0:?}")]
     Throttled(ThrottleReason),
+    /// The store has no room for its usage record; the store has logged that.
+    #[error("there is no room for a usage record")]
+    Unrecorded,
     /// Lambkin failed; the text is for the log, not for the caller.
     #[error("internal: {0}")]
     Internal(String),
@@ -92,6 +95,9 @@ pub(crate) async fn invoke(engine: &Inner, request: Request) -> Result<Answer, E
         Some(Lookup::NotActive(state)) => return Err(Error::NotActive(state)),
         None => return Err(Error::NotFound),
     };
+    if engine.host.store.journal().is_full() {
+        return Err(Error::Unrecorded);
+    }
     let permit = engine.admission.enter().map_err(|refused| match refused {
         Refused::Limit => Error::Throttled(ThrottleReason::ConcurrentInvocationLimitExceeded),
         Refused::Closed => Error::Internal("the server is stopping".to_owned()),

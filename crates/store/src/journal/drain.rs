@@ -3,8 +3,8 @@
 //! It looks every quarter of a second by itself, so that an append wakes nobody, and at once when asked.
 
 use super::replay::{READ_BYTES, records};
-use super::segment::{Segment, Shard};
-use super::{Journal, folder};
+use super::segment::Segment;
+use super::{Journal, ROOM_BYTES, folder};
 use crate::Error;
 use crate::database::Database;
 use crate::folder::Folder;
@@ -14,6 +14,7 @@ use lambkin_model::UsageRecord;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -79,7 +80,7 @@ impl Drainer {
             .map(|shard| Cursor::new(shard.current()))
             .collect();
         let mut work = Work {
-            shards: Arc::clone(&journal.shards),
+            journal: journal.clone(),
             cursors,
             folder: folder(data_dir.path()),
             database: Arc::clone(database),
@@ -127,7 +128,7 @@ impl Cursor {
 }
 
 struct Work {
-    shards: Arc<[Shard]>,
+    journal: Journal,
     /// The current segment of each shard, in the order of the shards.
     cursors: Vec<Cursor>,
     folder: PathBuf,
@@ -154,6 +155,7 @@ impl Work {
             }
             let result = self.drain();
             self.report(&result);
+            self.keep_room();
             for answer in waiting {
                 // A caller that went away needs no answer.
                 let _ = answer.send(result.as_ref().map_err(ToString::to_string).copied());
@@ -171,6 +173,29 @@ impl Work {
             _ => {}
         }
         self.is_failing = result.is_err();
+    }
+
+    /// Says once that there is no more room for records, and once that there is again.
+    fn keep_room(&self) {
+        let kept = self.journal.keep_room();
+        let was_full = self.journal.is_full.swap(kept.is_err(), Ordering::Relaxed);
+        match kept {
+            Err(error) if !was_full => tracing::error!(
+                %error, folder = %self.folder.display(),
+                "invokes are refused, as they would leave no usage record; make room on the disk"
+            ),
+            Ok(()) if was_full => tracing::info!("there is room for usage records again"),
+            _ => {}
+        }
+    }
+
+    fn next_segment(&self) -> io::Result<Segment> {
+        let next = Segment::create(&self.folder)?;
+        // Without room the former one stays, which has some.
+        next.keep_room(ROOM_BYTES).inspect_err(|_| {
+            let _ = next.remove();
+        })?;
+        Ok(next)
     }
 
     /// Takes what has been appended until now into the tables, then replaces long segments.
@@ -238,13 +263,13 @@ impl Work {
     /// Gives a shard a new segment, takes the rest of the former one, and removes it.
     fn replace(&mut self, index: usize) -> Result<(), Error> {
         if !self.cursors[index].is_retired {
-            self.shards[index].replace(Segment::create(&self.folder)?);
+            self.journal.shards[index].replace(self.next_segment()?);
             self.cursors[index].is_retired = true;
         }
         while self.cursors[index].position < self.cursors[index].segment.length() {
             self.take()?;
         }
-        let next = Cursor::new(self.shards[index].current());
+        let next = Cursor::new(self.journal.shards[index].current());
         let former = std::mem::replace(&mut self.cursors[index], next);
         former.segment.remove()?;
         let name = former.segment.name();

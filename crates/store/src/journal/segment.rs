@@ -1,5 +1,7 @@
 //! A segment is one file of frames; a shard is the segment that a thread appends to now.
 
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -17,6 +19,8 @@ pub(super) struct Segment {
     path: PathBuf,
     file: File,
     length: AtomicU64,
+    /// The file system has kept room for the file up to here.
+    kept: AtomicU64,
 }
 
 impl Segment {
@@ -33,6 +37,7 @@ impl Segment {
             path,
             file,
             length: AtomicU64::new(0),
+            kept: AtomicU64::new(0),
         })
     }
 
@@ -40,7 +45,26 @@ impl Segment {
     pub(super) fn open(path: PathBuf) -> io::Result<Self> {
         let file = File::open(&path)?;
         let length = AtomicU64::new(file.metadata()?.len());
-        Ok(Self { path, file, length })
+        Ok(Self {
+            path,
+            file,
+            length,
+            kept: AtomicU64::new(0),
+        })
+    }
+
+    /// Has the file system keep room for so many bytes behind the end, once half of what it kept is used, so that a disk
+    /// that others fill takes what is appended until the next look. Where it cannot keep any, nothing is kept.
+    pub(super) fn keep_room(&self, bytes: u64) -> io::Result<()> {
+        let end = self.length();
+        if self.kept.load(Ordering::Relaxed) >= end + bytes / 2 {
+            return Ok(());
+        }
+        match fallocate(&self.file, FallocateFlags::KEEP_SIZE, end, bytes) {
+            Ok(()) | Err(Errno::OPNOTSUPP) => self.kept.store(end + bytes, Ordering::Relaxed),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
     }
 
     /// By which the tables know it.
@@ -75,6 +99,14 @@ impl Segment {
     }
 }
 
+/// There are as many records as may wait.
+pub(super) fn full() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::StorageFull,
+        "the usage journal is full, because the database takes no records; check the disk of the data folder",
+    )
+}
+
 /// Where some threads append.
 #[derive(Debug)]
 pub(super) struct Shard {
@@ -95,10 +127,7 @@ impl Shard {
         let segment = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let end = segment.length.load(Ordering::Relaxed);
         if end >= bytes_max {
-            return Err(io::Error::new(
-                io::ErrorKind::StorageFull,
-                "the usage journal is full, because the database takes no records; check the disk of the data folder",
-            ));
+            return Err(full());
         }
         segment.file.write_all_at(frame, end)?;
         segment
