@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -118,9 +119,14 @@ def test_a_saved_change_is_live_at_the_next_invoke(project):
             assert time.monotonic() < deadline, "a folder that comes later is deployed"
             time.sleep(0.02)
         assert json.load(client.invoke(FunctionName="late", Payload=b"{}")["Payload"]) == "late"
+        dev.kill()
+        deadline = time.monotonic() + 10
+        while socket.socket().connect_ex(("127.0.0.1", port)) == 0:
+            assert time.monotonic() < deadline, "the server ends with a dev that is killed"
+            time.sleep(0.05)
     finally:
         dev.send_signal(signal.SIGINT)
-        assert dev.wait(20) in (0, 130)
+        assert dev.wait(20) in (0, 130, -signal.SIGKILL)
 
 
 def test_a_missing_interpreter_is_named_and_the_others_run(project):

@@ -18,9 +18,12 @@ use lambkin_sandbox::{SpawnerConfig, SpawnerProcess};
 use lambkin_store::{MasterKey, Store};
 use std::io::Write;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
 use tokio::time::Instant;
 
 /// What `serve --help` says below the flags.
@@ -51,7 +54,7 @@ pub(crate) fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let served = runtime.block_on(serve(boot));
+    let served = runtime.block_on(serve(boot, flags.until_stdin_ends));
     runtime.shutdown_timeout(THREADS_TIMEOUT);
     served.map(|()| ExitCode::SUCCESS)
 }
@@ -156,7 +159,7 @@ fn report_missing(spawner: &SpawnerProcess, production: bool) -> anyhow::Result<
     Ok(())
 }
 
-async fn serve(boot: Boot) -> anyhow::Result<()> {
+async fn serve(boot: Boot, until_stdin_ends: bool) -> anyhow::Result<()> {
     let Boot {
         settings,
         listener,
@@ -190,6 +193,7 @@ async fn serve(boot: Boot) -> anyhow::Result<()> {
     announce(&settings, address, &root_pair);
     let ended = tokio::select! {
         told = stop::signalled() => told,
+        ended = stdin_end(), if until_stdin_ends => ended,
         () = spawner.gone() => Err(anyhow::anyhow!("the spawner process ended; without it no sandbox can be made: start the server again")),
     };
     tracing::info!("draining");
@@ -199,6 +203,15 @@ async fn serve(boot: Boot) -> anyhow::Result<()> {
     engine.shutdown(deadline).await;
     tokio::task::spawn_blocking(move || store.close()).await?;
     ended
+}
+
+/// Returns once nobody holds the other end of stdin any more, however the holder ended.
+async fn stdin_end() -> anyhow::Result<()> {
+    let stdin = std::io::stdin().as_fd().try_clone_to_owned()?;
+    let mut pipe = pipe::Receiver::from_owned_fd(stdin).context("stdin is no pipe")?;
+    let mut ignored = [0; 64];
+    while pipe.read(&mut ignored).await? > 0 {}
+    Ok(())
 }
 
 /// Says where to reach the server and, once in its life, with which keys.

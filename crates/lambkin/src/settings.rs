@@ -29,6 +29,9 @@ macro_rules! settings {
             /// Settings file [default: ./lambkin.toml, then /etc/lambkin/lambkin.toml]
             #[arg(long, value_name = "FILE", env = "LAMBKIN_CONFIG", hide_env_values = true)]
             pub(crate) config: Option<PathBuf>,
+            /// End in order when stdin, a pipe, has no writer any more: `lambkin dev` holds its other end.
+            #[arg(long, hide = true)]
+            pub(crate) until_stdin_ends: bool,
             $(
                 #[arg(long, value_name = $value, env = $variable, hide_env_values = true,
                       num_args = if $value == "BOOL" { 0..=1 } else { 1..=1 },

@@ -15,7 +15,7 @@ use anyhow::{Context, anyhow, bail};
 use lambkin_wire::admin::RuntimeLine;
 use lambkin_wire::sigv4::{Credentials, Secret};
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, Command};
 use tokio::task::JoinHandle;
 
 use crate::client::{self, Client};
@@ -35,6 +35,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 /// The running server.
 pub(super) struct Server {
     child: Child,
+    /// The server's stdin, which nobody else holds; to wait for the child would close it.
+    _lifeline: ChildStdin,
     /// Ends with the server's stderr, and gives its last lines.
     said: JoinHandle<Tail>,
     endpoint: Endpoint,
@@ -55,6 +57,7 @@ impl Server {
         serve.args([
             "serve",
             "--allow-nearest-runtime",
+            "--until-stdin-ends",
             "--region",
             &place.region,
         ]);
@@ -67,15 +70,18 @@ impl Server {
         // Its stdout shows new keys, which dev prints itself. In a process group of its own, Ctrl-C
         // reaches dev alone, which then ends it in order.
         serve
-            .stdin(Stdio::null())
+            // Never written to: it ends with this process, however that ends, and the server with it.
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         serve.process_group(0).kill_on_drop(true);
         let mut child = serve.spawn().context("cannot start the server")?;
+        let lifeline = child.stdin.take().context("the server has no stdin")?;
         let stderr = child.stderr.take().context("the server has no stderr")?;
         let said = tokio::spawn(listen_to(stderr, terminal.clone()));
         Ok(Self {
             child,
+            _lifeline: lifeline,
             said,
             endpoint: Endpoint::parse(&format!("http://{}", reachable(listen)))?,
             data_dir: data_dir.to_owned(),
