@@ -15,6 +15,11 @@ from harness.server import Server
 CODE = {"index.py": "import time\ndef handler(event, context):\n    time.sleep(event)\n    return 'ran'\n"}
 
 
+def heed_hangups():
+    """Whoever started the tests may have had them ignored, which shells and the server keep so."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(tmp_path):
     """Starts a server by a shell that sets its two outputs, and has a key pair made; what is left is killed."""
@@ -26,7 +31,7 @@ def start(tmp_path):
         (tmp_path / "server.log").touch()
         command = [server.binary, "serve", "--listen", f"127.0.0.1:{server.port}", "--data-dir", server.data]
         server.process = subprocess.Popen(["sh", "-c", shell, "sh", *command, *server.flags], env=env,
-                                          stdin=subprocess.DEVNULL)
+                                          stdin=subprocess.DEVNULL, preexec_fn=heed_hangups)
         server.wait_ready()
         keys = (server.data / "credentials").read_text()
         server.access_key, server.secret_key = re.findall(r"^aws_\w+ = (\S+)$", keys, re.M)
