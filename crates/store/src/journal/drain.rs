@@ -23,6 +23,11 @@ use tokio::sync::oneshot;
 const INTERVAL: Duration = Duration::from_millis(250);
 /// A longer segment is replaced once it is drained, so that its file can go.
 const SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
+
+/// The same, of shards with so much room: where there are many of them a segment goes long before its shard is full.
+fn segment_bytes(shard_bytes_max: u64) -> u64 {
+    SEGMENT_BYTES.min(shard_bytes_max / 4)
+}
 /// Callers that wait for a drain: all of them share the next one.
 const WAITING_MAX: usize = 256;
 /// A caller waits this long: a drain takes milliseconds unless the disk hangs.
@@ -213,8 +218,9 @@ impl Work {
         {
             self.take()?;
         }
+        let long = segment_bytes(self.journal.shard_bytes_max);
         for index in 0..self.cursors.len() {
-            if self.cursors[index].position >= SEGMENT_BYTES {
+            if self.cursors[index].position >= long {
                 self.replace(index)?;
             }
         }
@@ -275,5 +281,20 @@ impl Work {
         let name = former.segment.name();
         self.database
             .write_blocking(move |connection| journal_positions::forget(connection, &name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{BYTES_MAX, SHARDS_MAX};
+    use super::*;
+
+    #[test]
+    fn a_drained_segment_goes_before_its_shard_counts_as_full() {
+        for shards in 1..=SHARDS_MAX as u64 {
+            let most = BYTES_MAX / shards;
+            // What comes between two drains, and what is to stay free.
+            assert!(segment_bytes(most) + 2 * ROOM_BYTES <= most, "{shards}");
+        }
     }
 }
